@@ -30,7 +30,7 @@ def skeleton(folder: Path) -> Path:
     shutil.copytree(ROOT / "meta", folder / "meta")
     (folder / "playbooks").mkdir()
     (folder / "playbooks/good.yml").write_text(
-        "---\n- name: Say hello\n  hosts: localhost\n  gather_facts: false\n  tasks:\n    - name: Say hello\n      ansible.builtin.debug:\n        msg: Hello\n",
+        "---\n- name: Greet\n  hosts: localhost\n  gather_facts: false\n  tasks:\n    - name: Say hello\n      ansible.builtin.debug:\n        msg: Hello\n",
         encoding="utf-8",
     )
     return folder
