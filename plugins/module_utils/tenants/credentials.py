@@ -93,7 +93,10 @@ def from_secret(data: Mapping[str, str], annotations: Mapping[str, str]) -> Tena
         raise ValueError(f"keys missing: {', '.join(missing)}")
     passwords = {}
     for key in ("DATABASE_URL", "REDIS_URL"):
-        password = urlsplit(data[key]).password
+        try:
+            password = urlsplit(data[key]).password
+        except ValueError:  # its text may quote the value
+            password = None
         if not password:
             raise ValueError(f"{key} holds no password")
         passwords[key] = unquote(password)
