@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts reports where people and machines find them. A reader never sees half a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..common.errors import OpsError
+from .html import render
+from .model import Report
+
+_PERMISSIONS = 0o640
+
+
+def now() -> str:
+    """The time as reports write it: ISO 8601, UTC, whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _put(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PERMISSIONS)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(report: Report, directory: str | Path) -> Path:
+    """Write ``<directory>/<operation>/<UTC time>-<run id>.json`` and ``.html`` and, unless in check mode, ``latest.*``; return the JSON file's path.
+
+    A check mode's files end in ``-check``. Raises OpsError naming the directory if it cannot be written.
+    """
+    place = Path(directory) / report.operation
+    stamp = re.sub(r"[^0-9TZ]", "", report.started)
+    name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_-]', '_', report.run_id)}{'-check' if report.check_mode else ''}"
+    texts = {".json": json.dumps(report.to_mapping(), ensure_ascii=False, indent=1) + "\n", ".html": render(report)}
+    names = [name] if report.check_mode else [name, "latest"]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for stem in names:
+            for suffix, text in texts.items():
+                _put(place / f"{stem}{suffix}", text)
+    except OSError as error:
+        raise OpsError(f"The report cannot be written to {place}: {error.strerror or error}. Set report_dir to a directory that can be written.") from error
+    return place / f"{name}.json"

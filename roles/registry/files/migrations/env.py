@@ -1,0 +1,12 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the registry's migrations on the connection that the caller opened; Alembic never sees an address or a password."""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=None, transactional_ddl=True)
+with context.begin_transaction():
+    context.run_migrations()
