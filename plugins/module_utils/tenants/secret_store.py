@@ -26,6 +26,19 @@ class UnusableSecretError(OpsError):
     """The Secret is there and cannot be used; nothing is generated in its place."""
 
 
+class WrongHomeError(UnusableSecretError):
+    """The Secret says that another region is the tenant's home."""
+
+    @classmethod
+    def of(cls, tenant: Tenant, home: str | None, region: str) -> WrongHomeError:
+        """The error for a Secret in ``region`` whose annotation says ``home``."""
+        return cls(
+            f"Secret {tenant.namespace}/{SECRET_NAME} in {region} says that the tenant's home is {home or 'unknown'} (annotation {ANNOTATION_HOME}), "
+            f"its declaration says {tenant.region}; moving a tenant between regions is an operation of its own, so "
+            + (f"declare region {home}" if home else "find out who wrote the Secret and set the annotation")
+        )
+
+
 def selector(tenants: Iterable[Tenant]) -> str:
     """Label selector of our objects, narrowed to the tenants while they are few."""
     ids = sorted(tenant.id for tenant in tenants)
@@ -77,14 +90,11 @@ def parse(tenant: Tenant, secret: Mapping[str, Any] | None, region: str) -> Tena
     metadata = secret["metadata"]
     annotations = metadata.get("annotations") or {}
     owner = (metadata.get("labels") or {}).get(LABEL_TENANT)
-    if owner != tenant.id:
+    if owner not in (None, tenant.id):
         raise UnusableSecretError(f"{where} is labelled {LABEL_TENANT}={owner}, not {tenant.id}; find out who wrote it")
     home = annotations.get(ANNOTATION_HOME)
     if home != tenant.region:
-        raise UnusableSecretError(
-            f"{where} says that the tenant's home is {home or 'unknown'} (annotation {ANNOTATION_HOME}), its declaration says {tenant.region}; "
-            f"moving a tenant between regions is an operation of its own, so declare region {home or tenant.region} or correct the annotation"
-        )
+        raise WrongHomeError.of(tenant, home, region)
     try:
         return from_secret(decoded(secret), annotations)
     except ValueError as error:
