@@ -35,21 +35,27 @@ def _put(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write(report: Report, directory: str | Path) -> Path:
-    """Write ``<directory>/<operation>/<UTC time>-<run id>.json`` and ``.html`` and, unless in check mode, ``latest.*``; return the JSON file's path.
-
-    A check mode's files end in ``-check``. Raises OpsError naming the directory if it cannot be written.
-    """
-    place = Path(directory) / report.operation
+def target(report: Report, directory: str | Path) -> Path:
+    """Where the JSON file of a report goes: ``<directory>/<operation>/<UTC time>-<run id>.json``; in check mode ``-<run id>-check.json``."""
     stamp = re.sub(r"[^0-9TZ]", "", report.started)
-    name = f"{stamp}-{re.sub(r'[^A-Za-z0-9_-]', '_', report.run_id)}{'-check' if report.check_mode else ''}"
+    run = re.sub(r"[^A-Za-z0-9_-]", "_", report.run_id)
+    return Path(directory) / report.operation / f"{stamp}-{run}{'-check' if report.check_mode else ''}.json"
+
+
+def write(report: Report, directory: str | Path) -> Path:
+    """Write the JSON file and, beside it, the HTML file and, unless in check mode, ``latest.*``; return the JSON file's path.
+
+    Raises OpsError naming the directory if it cannot be written.
+    """
+    path = target(report, directory)
     texts = {".json": json.dumps(report.to_mapping(), ensure_ascii=False, indent=1) + "\n", ".html": render(report)}
-    names = [name] if report.check_mode else [name, "latest"]
+    names = [path.stem] if report.check_mode else [path.stem, "latest"]
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        for stem in names:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name in names:
             for suffix, text in texts.items():
-                _put(place / f"{stem}{suffix}", text)
+                _put(path.with_name(f"{name}{suffix}"), text)
     except OSError as error:
-        raise OpsError(f"The report cannot be written to {place}: {error.strerror or error}. Set report_dir to a directory that can be written.") from error
-    return place / f"{name}.json"
+        why = error.strerror or str(error)
+        raise OpsError(f"The report cannot be written to {path.parent}: {why}. Set report_dir to a directory that can be written.") from error
+    return path
