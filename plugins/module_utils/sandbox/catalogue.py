@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts that a sandbox consists of. A new part is a file in ``parts/`` and a line here."""
+
+from __future__ import annotations
+
+from .context import Context
+from .part import Part
+from .parts.archive import Archive
+from .parts.aws import Aws
+from .parts.etcd import Etcd
+from .parts.kubernetes import KubeApiserver, KubeControllerManager, KubeScheduler, Kwok
+from .parts.neo4j import Neo4j
+from .parts.object_store import ObjectStore
+from .parts.pgbouncer import Pgbouncer
+from .parts.postgresql import Postgresql
+from .parts.redis import Redis
+from .parts.toxiproxy import Toxiproxy
+from .settings import REGIONS
+from .supervisor import Program
+
+# In the order in which status lists them.
+REGIONAL: tuple[type[Part], ...] = (
+    Etcd,
+    KubeApiserver,
+    KubeControllerManager,
+    KubeScheduler,
+    Kwok,
+    Postgresql,
+    Archive,
+    Pgbouncer,
+    Redis,
+    Neo4j,
+    ObjectStore,
+    Toxiproxy,
+)
+SHARED: tuple[type[Part], ...] = (Aws,)
+
+
+def all_parts(context: Context) -> list[Part]:
+    """Every part of the sandbox, region by region."""
+    regional = [kind(context, region) for region in REGIONS for kind in REGIONAL]
+    return [*regional, *(kind(context, None) for kind in SHARED)]
+
+
+def programs(parts: list[Part]) -> dict[str, Program]:
+    """The servers of these parts by the part's id."""
+    return {part.id: program for part in parts if (program := part.program()) is not None}

@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every part of a sandbox is given: places, ports, programs, secrets, certificates."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import OpsError
+from . import credentials, files, pki
+from .settings import MARKER, REGIONS, Settings, marker_text
+
+# A Unix socket's path has room for 107 bytes, and PostgreSQL's own name in the folder takes some of them.
+SOCKET_FOLDER_LIMIT = 85
+
+
+@dataclass
+class Context:
+    """One sandbox as its parts see it. ``binaries`` maps a program's name to where it was found or built."""
+
+    settings: Settings
+    binaries: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Path:
+        """The folder of everything that servers own."""
+        return self.settings.data
+
+    @cached_property
+    def secrets(self) -> dict[str, Any]:
+        """All secrets; see credentials.py for their shape."""
+        return credentials.load(self.secrets_file)
+
+    @property
+    def secrets_file(self) -> Path:
+        """Where the secrets are kept, beside the data that they open."""
+        return self.data / "secrets.json"
+
+    @property
+    def run(self) -> Path:
+        """The folder of sockets; elsewhere when the data's path is too long for a socket's name."""
+        inside = self.data / "run"
+        if len(str(inside)) <= SOCKET_FOLDER_LIMIT:
+            return inside
+        return Path("/tmp") / f"leanvibe-sandbox-{os.geteuid()}-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """supervisord's socket."""
+        return self.run / "supervisor.sock"
+
+    @property
+    def authority(self) -> pki.Authority:
+        """Signs what clients of the platform's systems verify; published as ``ca.crt``."""
+        return pki.Authority(self.data / "pki" / "platform", f"LeanVibe sandbox {self.settings.name}")
+
+    def cluster_authority(self, purpose: str, region: str) -> pki.Authority:
+        """The authority ``purpose`` (``kubernetes`` or ``etcd``) of one cluster. Apart, so that a cluster's clients cannot open its etcd."""
+        return pki.Authority(self.data / "pki" / f"{purpose}-{region}", f"{purpose} {region} {self.settings.name}")
+
+    @property
+    def ca_file(self) -> Path:
+        """The platform authority's certificate, readable by everybody."""
+        return self.data / "ca.crt"
+
+    def port(self, what: str, region: str | None) -> int:
+        """See Settings.port."""
+        return self.settings.port(what, region)
+
+    def home(self, component: str, region: str | None) -> Path:
+        """The folder of a component in a region (``shared`` for what has none)."""
+        return self.data / (region or "shared") / component
+
+    def binary(self, name: str) -> Path:
+        """The program ``name`` at a path where the servers' users reach it. Raises OpsError if it is not known."""
+        found = self.binaries.get(name)
+        if not found:
+            raise OpsError(f"the program {name} is not known: the module sandbox_binaries finds or builds it")
+        return files.reachable(Path(found), self.data / "programs")
+
+    def prepare(self) -> bool:
+        """Make the folders, the marker, the secrets and the authorities. True if anything was missing."""
+        closed = files.first_closed(self.data.parent) if os.geteuid() == 0 and self.data.parent.exists() else None
+        if closed is not None:
+            raise OpsError(f"the servers run as users of their own and cannot pass {closed}: choose another place with -e sandbox_data_dir=…")
+        changed = files.directory(self.data, 0o755)
+        changed |= files.write(self.data / MARKER, marker_text(self.settings), 0o644)
+        # postgres puts its socket here, supervisord (the caller's) too; the sticky bit keeps them apart.
+        changed |= files.directory(self.run, 0o1777 if os.geteuid() == 0 else 0o700)
+        for folder in (self.data / "logs", self.data / "pki"):
+            changed |= files.directory(folder)
+        for name in (*REGIONS, "shared"):
+            changed |= files.directory(self.data / name, 0o755)
+        self.__dict__["secrets"], written = credentials.ensure(self.secrets_file)
+        changed |= written | self.authority.ensure()
+        changed |= files.write(self.ca_file, self.authority.pair.certificate.read_bytes(), 0o644)
+        return changed
+
+    def server_pair(self, component: str, region: str | None) -> pki.Pair:
+        """Where a component's certificate for ``localhost`` lies."""
+        home = self.home(component, region)
+        return pki.Pair(home / "tls" / "server.crt", home / "tls" / "server.key")
+
+    def issue_server(self, component: str, region: str | None, owner: files.Account) -> bool:
+        """Give a component its certificate for ``localhost``; True if it is new."""
+        return self.authority.issue(self.server_pair(component, region), "localhost", names=pki.LOOPBACK, owner=owner)

@@ -1,0 +1,266 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bringing a sandbox up and taking it down."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from ..common.errors import Conflict, OpsError, Unreachable
+from . import catalogue, files, graph, outputs, processes
+from .context import Context
+from .part import Part
+from .settings import MARKER, read_marker
+from .supervisor import Program, Supervisor, signal_number
+from .waiting import wait_until
+
+LOCK_SECONDS = 180.0
+POLL_SECONDS = 0.2
+Say = Callable[[str], None]
+
+
+@dataclass
+class Result:
+    """What was done, as sentences; nothing done means nothing changed."""
+
+    done: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.done)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A program as it was found. ``supervised`` is whether our supervisord holds it for its child."""
+
+    alive: bool
+    paused: bool
+    supervised: bool
+
+
+def observe(context: Context, programs: Mapping[str, Program]) -> dict[str, Observed]:
+    """How each program is now."""
+    groups = processes.find(context.data)
+    supervisor = Supervisor(context.data, context.supervisor_socket)
+    held = supervisor.pids() if supervisor.running() else {}
+    found = {}
+    for name in programs:
+        group = groups.get(name)
+        main = group.main if group else None
+        found[name] = Observed(main is not None, bool(group and group.paused), main is not None and held.get(name) == main.pid)
+    return found
+
+
+def plan(observed: Mapping[str, Observed]) -> dict[str, str]:
+    """What to do with each program that is not as it should be: ``start``, ``resume`` or ``replace`` (it lost its supervisor)."""
+    actions = {}
+    for name, state in observed.items():
+        if not state.alive:
+            actions[name] = "start"
+        elif not state.supervised:
+            actions[name] = "replace"
+        elif state.paused:
+            actions[name] = "resume"
+    return actions
+
+
+@contextlib.contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """Let one operation at a time work on the sandbox in ``directory``. Raises Conflict when another does not end."""
+    files.directory(directory, 0o755)
+    with (directory / ".lock").open("a") as file:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise Conflict(f"another operation has been working on the sandbox in {directory} for {LOCK_SECONDS:g} s: wait for it or end it") from error
+                time.sleep(0.2)
+        yield
+
+
+class Up:
+    """One bring-up."""
+
+    def __init__(self, context: Context, say: Say) -> None:
+        self.context = context
+        self.say = say
+        self.parts = {part.id: part for part in catalogue.all_parts(context)}
+        self.supervisor = Supervisor(context.data, context.supervisor_socket)
+        self.result = Result()
+        self.ready = 0
+
+    def check(self) -> Result:
+        """What ``run`` would do to the servers, without doing it."""
+        programs = {part.id: part.program() for part in self.parts.values() if not isinstance(part, catalogue.Archive)} if self._known() else {}
+        actions = plan(observe(self.context, {name: program for name, program in programs.items() if program})) if programs else {}
+        names = {name: actions[name] for name in actions} if programs else {name: "make and start" for name in self.parts}
+        return Result([f"{name}: {action}" for name, action in sorted(names.items())])
+
+    def _known(self) -> bool:
+        return read_marker(self.context.data) is not None
+
+    def run(self) -> Result:
+        """Bring everything up. Raises OpsError (StepsFailed names every part that failed)."""
+        began = time.monotonic()
+        with exclusive(self.context.settings.directory):
+            if self.context.prepare():
+                self.result.done.append("the sandbox's folders, secrets and authority made")
+            programs = catalogue.programs(list(self.parts.values()))
+            actions = plan(observe(self.context, programs))
+            self._replace([name for name, action in actions.items() if action == "replace"])
+            self._check_ports([name for name, action in actions.items() if action != "resume"])
+            if self.supervisor.ensure(programs.values()):
+                self.result.done.append("supervisord told about the programs")
+            self._resume([name for name, action in actions.items() if action == "resume"])
+            graph.run({name: part.requires() for name, part in self.parts.items()}, lambda name: self._bring(self.parts[name], programs.get(name)))
+            self.result.done += outputs.publish(self.context)
+        self.result.seconds = time.monotonic() - began
+        return self.result
+
+    def _replace(self, names: list[str]) -> None:
+        if names:
+            groups = processes.find(self.context.data)
+            processes.end([groups[name] for name in names if name in groups])
+            self.result.done.append(f"ended without their supervisor: {', '.join(sorted(names))}")
+
+    def _resume(self, names: list[str]) -> None:
+        groups = processes.find(self.context.data)
+        for name in names:
+            if name in groups:
+                groups[name].send(signal_number("CONT"))
+                self.result.done.append(f"{name}: resumed")
+
+    def _check_ports(self, names: list[str]) -> None:
+        taken = []
+        for name in names:
+            for port in self.parts[name].ports:
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    try:
+                        probe.bind(("127.0.0.1", port))
+                    except OSError as error:
+                        taken.append(f"port {port} of {name} is taken by {processes.holder_of(port) or error}")
+        if taken:
+            raise Conflict("; ".join(taken) + ": stop what holds them, or choose other ports with -e sandbox_port_base=… (LEANVIBE_SANDBOX_PORT_BASE)")
+
+    def _bring(self, part: Part, program: Program | None) -> None:
+        began = time.monotonic()
+        done = part.prepare()
+        if program is not None:
+            if program.name not in self.supervisor.pids():
+                self.supervisor.start(program.name)
+                done.append("started")
+            pid = self.supervisor.pids().get(program.name, 0)
+            wait_until(part.ready, part.start_timeout, part.id, interval=POLL_SECONDS, still_possible=lambda: self._alive(program.name, pid))
+        done += part.configure()
+        self.ready += 1
+        self.result.done += [f"{part.id}: {what}" for what in done]
+        self.say(f"{part.id} ready after {time.monotonic() - began:.1f} s ({self.ready} of {len(self.parts)})")
+
+    def _alive(self, name: str, pid: int) -> None:
+        if not pid or not psutil.pid_exists(pid):
+            raise OpsError(f"{name} ended at once; the end of {self.supervisor.log(name)}:\n{self.supervisor.tail(name)}")
+
+
+class Down:
+    """One taking-down."""
+
+    def __init__(self, context: Context, say: Say) -> None:
+        self.context = context
+        self.say = say
+        self.supervisor = Supervisor(context.data, context.supervisor_socket)
+        self.result = Result()
+
+    def check(self, purge: bool) -> Result:
+        """What ``run`` would do, without doing it."""
+        done = [f"{name}: stop" for name in sorted(processes.find(self.context.data))]
+        if purge and self.context.data.exists():
+            done.append(f"{self.context.data}: remove")
+        return Result(done)
+
+    def run(self, purge: bool) -> Result:
+        """Stop everything; with ``purge`` remove the data too. Raises OpsError if something is left."""
+        began = time.monotonic()
+        with exclusive(self.context.settings.directory):
+            self._refuse_strangers(purge)
+            groups = processes.find(self.context.data)
+            if groups:
+                for group in groups.values():
+                    group.send(signal_number("CONT"))
+                self._stop_in_order(groups)
+                self._stop_rest()
+            if purge:
+                self._remove()
+        self.result.seconds = time.monotonic() - began
+        return self.result
+
+    def _refuse_strangers(self, purge: bool) -> None:
+        data = self.context.data
+        if not purge or not data.exists() or not any(data.iterdir()):
+            return
+        if read_marker(data) is None:
+            raise OpsError(f"{data} has no {MARKER}, so it does not hold a sandbox's data: nothing in it is removed")
+
+    def _stop_in_order(self, groups: Mapping[str, processes.Group]) -> None:
+        parts = {part.id: part for part in catalogue.all_parts(self.context)}
+        # What needs another part goes before it: an API server whose etcd has gone ignores SIGTERM and keeps its port.
+        dependants: dict[str, list[str]] = {name: [] for name in parts}
+        for name, part in parts.items():
+            dependants[name] += part.outlives()
+            for need in part.requires():
+                dependants[need].append(name)
+        held = self.supervisor.pids() if self.supervisor.running() else {}
+
+        def stop(name: str) -> None:
+            group = groups.get(name)
+            if group is None:
+                return
+            if name in held:
+                self.supervisor.stop(name, 20)
+            else:
+                processes.end([group], 10.0)
+            self.result.done.append(f"{name}: stopped")
+            self.say(f"{name} stopped")
+
+        graph.run(dependants, stop)
+
+    def _stop_rest(self) -> None:
+        if self.supervisor.running():
+            self.supervisor.shutdown()
+        deadline = time.monotonic() + 5
+        while processes.find(self.context.data) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        left = processes.find(self.context.data)
+        if left:
+            self.result.done += [f"{name}: ended" for name in processes.end(left.values())]
+        survivors = processes.find(self.context.data)
+        if survivors:
+            named = ", ".join(f"{name} (pid {group.members[0].pid})" for name, group in survivors.items())
+            raise Unreachable(f"these processes of the sandbox cannot be ended: {named}")
+        with contextlib.suppress(FileNotFoundError):
+            self.context.supervisor_socket.unlink()
+
+    def _remove(self) -> None:
+        data = self.context.data
+        if data.exists():
+            shutil.rmtree(data)
+            self.result.done.append(f"{data}: removed")
+        if self.context.run.exists():
+            shutil.rmtree(self.context.run)
+        self.result.done += outputs.withdraw(self.context)

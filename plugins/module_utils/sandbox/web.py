@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HTTP to the sandbox's own servers: always a time-out, always our authority."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from . import pki
+from .waiting import NotReady
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status and body of an answer."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    timeout: float = 5.0,
+    ca_file: Path | None = None,
+    client: pki.Pair | None = None,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> Answer:
+    """One request without retries. Raises NotReady when no answer comes."""
+    options: dict[str, Any] = {}
+    if ca_file is not None:
+        options |= {"ca_certs": str(ca_file), "cert_reqs": "CERT_REQUIRED"}
+    if client is not None:
+        options |= {"cert_file": str(client.certificate), "key_file": str(client.key)}
+    with urllib3.PoolManager(num_pools=1, **options) as pool:
+        try:
+            answer = pool.request(method, url, body=body, headers=headers, timeout=timeout, retries=False)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise NotReady(f"{url} does not answer: {error}") from error
+        return Answer(answer.status, answer.data)
