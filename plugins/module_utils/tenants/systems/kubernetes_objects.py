@@ -83,6 +83,7 @@ class Network:
                 problems.append(f"{name!r} is no name of a Namespace")
             elif name.startswith("tenant-"):
                 problems.append(f"{name} is a tenant's namespace: it would be opened to all tenants")
+        problems += [f"egress to {rule['cidr']} has no ports, which would open all of them" for rule in network.egress if not rule["ports"]]
         if problems:
             raise InvalidInput("network", problems)
         return network
