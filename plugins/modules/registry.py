@@ -41,15 +41,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-revision:
-  description: Revision of the database after the call; unchanged in check mode.
+current:
+  description: Revision of the database before the call; none if it was empty.
   type: str
   returned: success
   sample: "0001"
-revisions:
-  description: Revisions that were run, or would be in check mode.
+target:
+  description: Revision of this release.
+  type: str
+  returned: success
+  sample: "0001"
+migrations:
+  description: What was run, or would be in check mode, each with C(revision) and C(description).
   type: list
-  elements: str
+  elements: dict
   returned: success
 """
 

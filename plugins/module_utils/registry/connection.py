@@ -9,26 +9,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..common.errors import AccessDenied, OpsError, Unreachable
+from ..clients import postgresql
+from ..common.errors import OpsError, Unreachable
 
 if TYPE_CHECKING:
     import psycopg
 
 # Documented by the fragment leanvibe.ops.connection_registry.
-REGISTRY_CONNECTION: dict[str, Any] = {
-    "host": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 5432},
-    "database": {"type": "str", "required": True},
-    "username": {"type": "str", "required": True},
-    "password": {"type": "str", "no_log": True},
-    "sslmode": {"type": "str", "default": "verify-full", "choices": ["disable", "prefer", "require", "verify-ca", "verify-full"]},
-    "sslrootcert": {"type": "path"},
-}
+REGISTRY_CONNECTION = postgresql.CONNECTION
+
+_HERE = "SELECT set_config('search_path', 'public', false)"
 
 
-def address(params: Mapping[str, Any]) -> str:
-    """How messages name the registry."""
-    return f"registry database {params['database']} at {params['host']}:{params.get('port') or 5432}"
+def _without(error: OpsError) -> OpsError:
+    """The same error, saying what it means that the registry is away."""
+    if isinstance(error, Unreachable):
+        return Unreachable(f"The registry cannot be reached, and without it nothing is changed. {error.message} (leanvibe_ops_registry)", **error.details)
+    return error
 
 
 def connect(params: Mapping[str, Any], timeout: int = 10) -> psycopg.Connection[tuple[Any, ...]]:
@@ -39,46 +36,25 @@ def connect(params: Mapping[str, Any], timeout: int = 10) -> psycopg.Connection[
     import psycopg
 
     try:
-        return psycopg.connect(
-            host=params["host"],
-            port=int(params.get("port") or 5432),
-            dbname=params["database"],
-            user=params["username"],
-            password=params.get("password"),
-            sslmode=params.get("sslmode") or "verify-full",
-            sslrootcert=params.get("sslrootcert"),
-            connect_timeout=timeout,
-            keepalives_idle=timeout,
-            keepalives_interval=max(1, timeout // 3),
-            keepalives_count=3,
-            tcp_user_timeout=timeout * 1000,
-            application_name="leanvibe.ops registry",
-            options=" ".join(
-                (
-                    f"-c statement_timeout={timeout}s -c lock_timeout={timeout}s",
-                    f"-c idle_in_transaction_session_timeout={6 * timeout}s -c search_path=public -c timezone=UTC",
-                )
-            ),
-            autocommit=True,
-        )
+        connection = postgresql.connect(params, timeout)
+    except OpsError as error:
+        raise _without(error) from error
+    try:
+        connection.execute(_HERE)
     except psycopg.Error as error:
+        connection.close()
         raise explain(params, error) from error
+    return connection
 
 
 def explain(params: Mapping[str, Any], error: psycopg.Error) -> OpsError:
     """Turn the driver's error into one that names the registry and the way out."""
     from psycopg import errors
 
-    where = address(params)
-    what = " ".join(str(error).split())
-    refused = (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InsufficientPrivilege)
-    if isinstance(error, refused) or "authentication failed" in what:
-        return AccessDenied(f"{where} refuses user {params['username']}: {what}. Check leanvibe_ops_registry and the role's rights.")
-    if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedObject)):
-        return OpsError(f"{where} lacks what this release keeps there ({what}). Bring it up to date: ansible-playbook playbooks/tenants.yml migrates it first.")
-    if isinstance(error, errors.OperationalError):
-        return Unreachable(f"{where} cannot be worked with: {what}. Without the registry nothing is changed; bring it back, or correct leanvibe_ops_registry.")
-    return OpsError(f"{where}: {what}")
+    if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
+        where = postgresql.address(params)
+        return OpsError(f"The registry ({where}) lacks tables of this release: {error.diag.message_primary}. playbooks/tenants.yml brings it up to date.")
+    return _without(postgresql.explain(params, error))
 
 
 @contextmanager

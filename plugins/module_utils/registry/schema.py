@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..common.errors import OpsError
-from .connection import address, session
+from .connection import session
 
 # The newest of roles/registry/files/migrations/versions (a test holds the two together).
 HEAD = "0001"
 
 _VERSIONED = "SELECT to_regclass('public.alembic_version') IS NOT NULL"
-_VERSION = "SELECT version_num FROM alembic_version"
+_VERSION = "SELECT version_num FROM public.alembic_version"
 
 
 def current(params: Mapping[str, Any], timeout: int = 10) -> str | None:
@@ -29,14 +28,11 @@ def current(params: Mapping[str, Any], timeout: int = 10) -> str | None:
 def bring_up(params: Mapping[str, Any], migrations: str, *, check: bool, timeout: int = 10) -> dict[str, Any]:
     """Run the migrations that are missing (in check mode: name them); return what the module returns.
 
-    Raises OpsError if the database is ahead of this release: an older release must not write into it.
+    Raises OpsError if the database is at a revision that this release does not know: an older release must not write into it.
     """
     before = current(params, timeout)
     if before == HEAD:
-        return {"changed": False, "revision": HEAD, "revisions": [], "diff": {"before": before, "after": HEAD}}
-    if before is not None and before > HEAD:
-        raise OpsError(f"{address(params)} is at revision {before}, this release knows up to {HEAD}: use the release that migrated it.")
-    from ..common.migrations import upgrade
+        return {"changed": False, "current": HEAD, "target": HEAD, "migrations": [], "diff": {"before": {"revision": HEAD}, "after": {"revision": HEAD}}}
+    from ..common.migrations import migrate
 
-    revisions = upgrade(params, migrations, check=check)
-    return {"changed": True, "revision": before if check else HEAD, "revisions": revisions, "diff": {"before": before or "", "after": HEAD}}
+    return migrate(params, migrations, timeout=timeout, check_mode=check, version_schema="public", search_path="public").to_exit()

@@ -34,15 +34,32 @@ def _cell(item: Item | None) -> str:
     return "changed" if item.changed and item.verdict == "succeeded" else _WORDS[item.verdict]
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Left-aligned columns; the first row is the heading."""
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
+def table(headings: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Left-aligned columns under one or more lines of headings. A heading may run over the empty headings that follow it."""
+    columns = range(len(headings[-1]))
+    widths = [max(_width(row[column]) for row in (*headings[-1:], *rows)) for column in columns]
+
+    def line(row: Sequence[str]) -> str:
+        text = ""
+        start = 0
+        for column in columns:
+            text += " " * (start - _width(text)) + row[column] + (" " if row[column] else "")
+            start += widths[column] + 2
+        return text.rstrip()
+
+    lines = [line(heading) for heading in headings]
+    return [*lines, "-" * (sum(widths) + 2 * len(widths) - 2), *(line(row) for row in rows)]
 
 
 def _quiet(view: Matrix, tenant: str) -> bool:
     return all(item.verdict in ("succeeded", "ok", SKIPPED) and not item.changed for item in view.row_items(tenant))
+
+
+def _headings(view: Matrix) -> list[list[str]]:
+    """Regions above systems, each region once, above the first of its systems."""
+    regions = [region for region, _system in view.columns]
+    above = [region if column == 0 or regions[column - 1] != region else "" for column, region in enumerate(regions)]
+    return [["", "", "", "", *above], ["tenant", "tier", "home", "state", *(_SHORT.get(system, system) for _region, system in view.columns)]]
 
 
 def _table(view: Matrix) -> list[str]:
@@ -51,12 +68,8 @@ def _table(view: Matrix) -> list[str]:
     rows = list(view.rows)
     if len(rows) > MAX_ROWS:
         rows = [row for row in rows if not _quiet(view, row.id)][:MAX_ROWS]
-    regions = list(dict.fromkeys(region for region, _system in view.columns))
-    heading = ["tenant", "tier", "home", "state", *(f"{_SHORT.get(system, system)}@{region}" for region, system in view.columns)]
-    if len(regions) == 1:
-        heading = [*heading[:4], *(_SHORT.get(system, system) for _region, system in view.columns)]
     body = [[row.id, row.tier, row.region, row.state, *(_cell(view.cells.get((row.id, region, system))) for region, system in view.columns)] for row in rows]
-    lines = table([heading, *body]) if rows else []
+    lines = table(_headings(view), body) if rows else []
     if len(rows) < len(view.rows):
         lines.append(f"… and {len(view.rows) - len(rows)} more of {len(view.rows)} tenants{', nothing new about them' if len(rows) < MAX_ROWS else ''}")
     return lines

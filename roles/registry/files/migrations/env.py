@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=None, transactional_ddl=True)
+attributes = context.config.attributes
+context.configure(connection=attributes["connection"], version_table_schema=attributes["version_schema"], transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()
