@@ -74,7 +74,10 @@ class ActionModule(ActionBase):
 
         def evaluate(value: Any) -> Any:
             try:
-                return templar.template(value)
+                result = templar.template(value)
+                if not isinstance(result, (Mapping, list, tuple)):
+                    str(result)  # what is encrypted by Ansible Vault is decrypted only now
+                return result
             except AnsibleUndefinedVariable as error:
                 raise UndefinedValueError(error.message) from error
             except AnsibleError as error:

@@ -69,7 +69,7 @@ class Gap:
             return f"{self.name}: {self.reason}. Needed by {hosts}"
         # That an undeclared name was meant says less than where to set it.
         reason = "" if self.reason.startswith(_UNSET) else f" {self.reason}."
-        return f"{self.name}: {self.declared.what}.{reason} Set it in {self.declared.where}. Needed by {hosts}"
+        return f"{self.name}: {self.declared.what}.{reason} To set it: {self.declared.where}. Needed by {hosts}"
 
 
 def read_requirements(data: Any) -> list[Requirement]:
@@ -94,6 +94,8 @@ def read_requirements(data: Any) -> list[Requirement]:
 def gaps(hosts: Iterable[HostView], requirements: Sequence[Requirement]) -> list[Gap]:
     """Everything that is missing: what is declared as required first, then every other value of ours that cannot be evaluated.
 
+    Of the others each host's connection variables are evaluated, and on the first host all: what they share needs one look only.
+
     A value that cannot be evaluated only because a declared one is missing is left out: setting that one mends it.
     """
     views = list(hosts)
@@ -104,12 +106,12 @@ def gaps(hosts: Iterable[HostView], requirements: Sequence[Requirement]) -> list
             reason = _lack(host, requirement.name) if requirement.binds(str(host.raw.get("leanvibe_ops_system", ""))) else None
             if reason is not None:
                 owed.setdefault((requirement.name, reason), Gap(requirement.name, reason, requirement)).hosts.append(host.name)
-    others: dict[tuple[str, str], Gap] = {}
-    for host in views:
-        for path, reason in _walk_ours(host, declared):
+    others: dict[str, dict[str, set[str]]] = {}
+    for number, host in enumerate(views):
+        for path, reason in _walk_ours(host, declared, shared=number == 0):
             if not any(reason == known.reason or re.search(rf"\b{re.escape(known.name)}\b", reason) for known in owed.values()):
-                others.setdefault((path, reason), Gap(path, reason)).hosts.append(host.name)
-    return [*sorted(owed.values(), key=_order), *sorted(others.values(), key=_order)]
+                others.setdefault(reason, {}).setdefault(path, set()).add(host.name)
+    return [*sorted(owed.values(), key=_order), *sorted((_one_cause(reason, where) for reason, where in others.items()), key=_order)]
 
 
 def refuse(environment: str, missing: Sequence[Gap], everybody: int) -> None:
@@ -126,12 +128,12 @@ def _lack(host: HostView, path: str) -> str | None:
     try:
         value = host.raw[first]
         for key in rest:
-            value = _container(host, value)
+            value = value if _is_container(value) else host.evaluate(value)
             if not isinstance(value, Mapping) or key not in value:
                 return _UNSET
             value = value[key]
         # A container is there when it is written: its parts are walked, or (the tenants) validated, elsewhere.
-        value = host.evaluate(value) if isinstance(value, str) else value
+        value = value if _is_container(value) else host.evaluate(value)
     except UndefinedValueError as hint:
         return f"{_UNSET} ({hint})"
     except UnreadableValueError as error:
@@ -139,17 +141,25 @@ def _lack(host: HostView, path: str) -> str | None:
     return "It is empty" if value is None or value == "" else None
 
 
+def _one_cause(reason: str, where: Mapping[str, set[str]]) -> Gap:
+    """One gap for all values that fail for the same reason."""
+    return Gap(", ".join(sorted(where)), reason, hosts=sorted(set().union(*where.values())))
+
+
 def _order(gap: Gap) -> tuple[str, str]:
     return gap.name, gap.reason
 
 
-def _container(host: HostView, value: Any) -> Any:
-    return host.evaluate(value) if isinstance(value, str) else value
+def _is_container(value: Any) -> bool:
+    return isinstance(value, (Mapping, list, tuple))
 
 
-def _walk_ours(host: HostView, declared: set[str]) -> Iterator[tuple[str, str]]:
+def _walk_ours(host: HostView, declared: set[str], *, shared: bool) -> Iterator[tuple[str, str]]:
+    """A host's own connection variables; with ``shared`` also what all hosts have in common, which is looked at on one of them only."""
+    own = f"{OURS}{host.raw.get('leanvibe_ops_system', '')}"
     for name, value in host.raw.items():
-        if name.startswith(OURS) and name not in declared and name not in NOT_WALKED:
+        ours = name.startswith(OURS) if shared else name == own or name.startswith(f"{own}_")
+        if ours and name not in declared and name not in NOT_WALKED:
             yield from _walk(host, name, value, declared)
 
 
@@ -159,10 +169,10 @@ def _walk(host: HostView, path: str, value: Any, declared: set[str]) -> Iterator
     if isinstance(value, Mapping):
         for key, part in value.items():
             yield from _walk(host, f"{path}.{key}", part, declared)
-    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+    elif _is_container(value):
         for number, part in enumerate(value):
             yield from _walk(host, f"{path}[{number}]", part, declared)
-    elif isinstance(value, str):
+    else:
         try:
             host.evaluate(value)
         except UndefinedValueError as hint:

@@ -94,8 +94,8 @@ def test_refusal_names_everything_and_where_to_set_it() -> None:
     with pytest.raises(InvalidInput) as caught:
         refuse("production", gaps(views, [need("tenants"), need("address")]), len(views))
     assert caught.value.problems == [
-        "address: what address is. Set it in where address is set. Needed by all hosts",
-        "tenants: what tenants is. Set it in where tenants is set. Needed by all hosts",
+        "address: what address is. To set it: where address is set. Needed by all hosts",
+        "tenants: what tenants is. To set it: where tenants is set. Needed by all hosts",
         "leanvibe_ops_y: It could not be read (Vault is sealed). Needed by a",
     ]
     assert "production" in str(caught.value)
@@ -120,3 +120,16 @@ def test_malformed_requirements_are_all_named() -> None:
     with pytest.raises(InvalidInput):
         read_requirements("text")
     assert read_requirements([{"name": "x", "what": "y", "where": "z", "systems": ["redis"]}]) == [Requirement("x", "y", "z", ("redis",))]
+
+
+def test_values_that_fail_for_one_reason_are_one_gap() -> None:
+    first = host("a", leanvibe_ops_x="broken:no file", leanvibe_ops_y="broken:no file")
+    second = host("b", leanvibe_ops_system="redis", leanvibe_ops_redis={"host": "broken:no file"})
+    assert names(first, second) == [("leanvibe_ops_redis.host, leanvibe_ops_x, leanvibe_ops_y", ["a", "b"])]
+
+
+def test_each_host_is_asked_for_its_own_connection_and_one_for_what_all_share() -> None:
+    shared = {"leanvibe_ops_registry": "undef:registry"}
+    redis = [host(name, leanvibe_ops_system="redis", leanvibe_ops_redis="undef:redis", **shared) for name in ("r-1", "r-2")]
+    neo4j = host("n-1", leanvibe_ops_system="neo4j", leanvibe_ops_neo4j="fine", leanvibe_ops_neo4j_more="undef:more", **shared)
+    assert names(*redis, neo4j) == [("leanvibe_ops_neo4j_more", ["n-1"]), ("leanvibe_ops_redis", ["r-1", "r-2"]), ("leanvibe_ops_registry", ["r-1"])]
