@@ -15,23 +15,22 @@ from .files import Account
 from .supervisor import MEMBER_VARIABLE, PROGRAM_VARIABLE
 
 
-class CommandFailed(OpsError):
+class CommandFailed(OpsError):  # noqa: N818  named like its family
     """The program ended with another status than 0; the message carries the end of what it wrote."""
 
 
-def run(
-    argv: Sequence[str], *, account: Account, directory: Path, data: Path, environment: Mapping[str, str] | None = None, timeout: float = 60.0
-) -> str:
+def run(argv: Sequence[str], *, account: Account, directory: Path, data: Path, environment: Mapping[str, str] | None = None, timeout: float = 60.0) -> str:
     """Run ``argv`` and return its standard output. Secrets go into ``environment``, never into ``argv``.
 
     Raises CommandFailed, or Unreachable when it does not end within ``timeout`` seconds.
     """
     base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(directory), MEMBER_VARIABLE: str(data), PROGRAM_VARIABLE: "helper"}
-    identity = {"user": account.uid, "group": account.gid, "extra_groups": []} if account.name and os.geteuid() == 0 else {}
+    switch = account.name is not None and os.geteuid() == 0
     try:
         done = subprocess.run(
             list(argv), env={**base, **(environment or {})}, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=timeout, check=False, **identity,
+            timeout=timeout, check=False,
+            user=account.uid if switch else None, group=account.gid if switch else None, extra_groups=[] if switch else None,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise Unreachable(f"{argv[0]} did not end within {timeout:g} s") from error

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +29,15 @@ class Context:
 
     settings: Settings
     binaries: Mapping[str, str] = field(default_factory=dict)
+    _reachable: dict[str, Path] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.binaries and self._binaries_file.is_file():
+            self.binaries = json.loads(self._binaries_file.read_text())
+
+    @property
+    def _binaries_file(self) -> Path:
+        return self.data / "binaries.json"
 
     @property
     def data(self) -> Path:
@@ -49,7 +60,7 @@ class Context:
         inside = self.data / "run"
         if len(str(inside)) <= SOCKET_FOLDER_LIMIT:
             return inside
-        return Path("/tmp") / f"leanvibe-sandbox-{os.geteuid()}-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"
+        return Path(tempfile.gettempdir()) / f"leanvibe-sandbox-{os.geteuid()}-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"
 
     @property
     def supervisor_socket(self) -> Path:
@@ -83,7 +94,9 @@ class Context:
         found = self.binaries.get(name)
         if not found:
             raise OpsError(f"the program {name} is not known: the module sandbox_binaries finds or builds it")
-        return files.reachable(Path(found), self.data / "programs")
+        if name not in self._reachable:
+            self._reachable[name] = files.reachable(Path(found), self.data / "programs")
+        return self._reachable[name]
 
     def prepare(self) -> bool:
         """Make the folders, the marker, the secrets and the authorities. True if anything was missing."""
@@ -92,6 +105,7 @@ class Context:
             raise OpsError(f"the servers run as users of their own and cannot pass {closed}: choose another place with -e sandbox_data_dir=…")
         changed = files.directory(self.data, 0o755)
         changed |= files.write(self.data / MARKER, marker_text(self.settings), 0o644)
+        changed |= files.write(self._binaries_file, json.dumps(dict(self.binaries), indent=2, sort_keys=True) + "\n", 0o644)
         # postgres puts its socket here, supervisord (the caller's) too; the sticky bit keeps them apart.
         changed |= files.directory(self.run, 0o1777 if os.geteuid() == 0 else 0o700)
         for folder in (self.data / "logs", self.data / "pki"):

@@ -61,9 +61,9 @@ def write(path: Path, content: str | bytes, mode: int = 0o600, owner: Account | 
             os.fchmod(file.fileno(), mode)
             if os.geteuid() == 0:
                 os.fchown(file.fileno(), uid, gid)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink()
         raise
     return True
 
@@ -104,7 +104,7 @@ def reachable(source: Path, shelter: Path) -> Path:
     """
     if os.geteuid() != 0 or first_closed(source.parent) is None:
         return source
-    target = shelter / source.parent.parent.name / source.name
+    target = shelter.joinpath(*source.parent.parts[-3:]) / source.name
     for origin, place in _tree(source, target):
         if place.exists() and place.stat().st_size == origin.stat().st_size:
             continue

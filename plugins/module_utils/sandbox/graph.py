@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from ..common.errors import OpsError
 
 
-class StepsFailed(OpsError):
+class StepsFailed(OpsError):  # noqa: N818  named like its family
     """At least one step failed; the message names each with its reason, and those that could not be tried."""
 
 
@@ -42,7 +42,7 @@ def run(requires: Mapping[str, Sequence[str]], work: Callable[[str], None]) -> N
                 skipped[name] = blocked[0]
                 return
             work(name)
-        except Exception as error:  # noqa: BLE001  the step's failure is reported with the others
+        except Exception as error:
             failures[name] = str(error) or type(error).__name__
         finally:
             ended[name].set()

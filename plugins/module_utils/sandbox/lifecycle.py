@@ -10,7 +10,7 @@ import fcntl
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from .waiting import wait_until
 
 LOCK_SECONDS = 180.0
 POLL_SECONDS = 0.2
+STOP_SECONDS = 20
 Say = Callable[[str], None]
 
 
@@ -51,7 +52,7 @@ class Observed:
     supervised: bool
 
 
-def observe(context: Context, programs: Mapping[str, Program]) -> dict[str, Observed]:
+def observe(context: Context, programs: Iterable[str]) -> dict[str, Observed]:
     """How each program is now."""
     groups = processes.find(context.data)
     supervisor = Supervisor(context.data, context.supervisor_socket)
@@ -94,6 +95,39 @@ def exclusive(directory: Path) -> Iterator[None]:
         yield
 
 
+def stop_in_order(context: Context, names: Iterable[str], say: Say) -> list[str]:
+    """Stop these programs, whatever needs another one before it. Returns those that were alive.
+
+    An API server whose etcd has gone ignores SIGTERM and keeps its port; a PostgreSQL without its archive waits for it.
+    """
+    wanted = set(names)
+    groups = {name: group for name, group in processes.find(context.data).items() if name in wanted}
+    supervisor = Supervisor(context.data, context.supervisor_socket)
+    held = supervisor.pids() if supervisor.running() else {}
+    parts = {part.id: part for part in catalogue.all_parts(context)}
+    first: dict[str, list[str]] = {name: list(part.outlives()) for name, part in parts.items()}
+    for name, part in parts.items():
+        for need in part.requires():
+            first[need].append(name)
+    # Removed parts are in nobody's way.
+    first |= {name: [] for name in groups if name not in parts}
+
+    def stop(name: str) -> None:
+        group = groups.get(name)
+        if group is None:
+            return
+        if name in held:
+            supervisor.stop(name, STOP_SECONDS)
+        else:
+            processes.end([group], STOP_SECONDS)
+        say(f"{name} stopped")
+
+    for group in groups.values():
+        group.send(signal_number("CONT"))
+    graph.run(first, stop)
+    return sorted(groups)
+
+
 class Up:
     """One bring-up."""
 
@@ -107,13 +141,10 @@ class Up:
 
     def check(self) -> Result:
         """What ``run`` would do to the servers, without doing it."""
-        programs = {part.id: part.program() for part in self.parts.values() if not isinstance(part, catalogue.Archive)} if self._known() else {}
-        actions = plan(observe(self.context, {name: program for name, program in programs.items() if program})) if programs else {}
-        names = {name: actions[name] for name in actions} if programs else {name: "make and start" for name in self.parts}
-        return Result([f"{name}: {action}" for name, action in sorted(names.items())])
-
-    def _known(self) -> bool:
-        return read_marker(self.context.data) is not None
+        servers = [name for name, part in self.parts.items() if part.ports]
+        known = read_marker(self.context.data) is not None
+        actions = plan(observe(self.context, servers)) if known else dict.fromkeys(servers, "make and start")
+        return Result([f"{name}: {action}" for name, action in sorted(actions.items())])
 
     def run(self) -> Result:
         """Bring everything up. Raises OpsError (StepsFailed names every part that failed)."""
@@ -125,13 +156,16 @@ class Up:
             actions = plan(observe(self.context, programs))
             self._replace([name for name, action in actions.items() if action == "replace"])
             self._check_ports([name for name, action in actions.items() if action != "resume"])
-            if self.supervisor.ensure(programs.values()):
+            if self.supervisor.ensure(programs.values(), self._stop_altered):
                 self.result.done.append("supervisord told about the programs")
             self._resume([name for name, action in actions.items() if action == "resume"])
             graph.run({name: part.requires() for name, part in self.parts.items()}, lambda name: self._bring(self.parts[name], programs.get(name)))
             self.result.done += outputs.publish(self.context)
         self.result.seconds = time.monotonic() - began
         return self.result
+
+    def _stop_altered(self, names: list[str]) -> None:
+        self.result.done += [f"{name}: stopped, it is to run differently" for name in stop_in_order(self.context, names, lambda _text: None)]
 
     def _replace(self, names: list[str]) -> None:
         if names:
@@ -201,9 +235,8 @@ class Down:
             self._refuse_strangers(purge)
             groups = processes.find(self.context.data)
             if groups:
-                for group in groups.values():
-                    group.send(signal_number("CONT"))
-                self._stop_in_order(groups)
+                stopped = stop_in_order(self.context, [name for name in groups if name != "supervisord"], self.say)
+                self.result.done += [f"{name}: stopped" for name in stopped]
                 self._stop_rest()
             if purge:
                 self._remove()
@@ -216,29 +249,6 @@ class Down:
             return
         if read_marker(data) is None:
             raise OpsError(f"{data} has no {MARKER}, so it does not hold a sandbox's data: nothing in it is removed")
-
-    def _stop_in_order(self, groups: Mapping[str, processes.Group]) -> None:
-        parts = {part.id: part for part in catalogue.all_parts(self.context)}
-        # What needs another part goes before it: an API server whose etcd has gone ignores SIGTERM and keeps its port.
-        dependants: dict[str, list[str]] = {name: [] for name in parts}
-        for name, part in parts.items():
-            dependants[name] += part.outlives()
-            for need in part.requires():
-                dependants[need].append(name)
-        held = self.supervisor.pids() if self.supervisor.running() else {}
-
-        def stop(name: str) -> None:
-            group = groups.get(name)
-            if group is None:
-                return
-            if name in held:
-                self.supervisor.stop(name, 20)
-            else:
-                processes.end([group], 10.0)
-            self.result.done.append(f"{name}: stopped")
-            self.say(f"{name} stopped")
-
-        graph.run(dependants, stop)
 
     def _stop_rest(self) -> None:
         if self.supervisor.running():

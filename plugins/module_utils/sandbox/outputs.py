@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from typing import Any
 
@@ -96,9 +95,8 @@ def _services(context: Context) -> tuple[str, str]:
     for region in REGIONS:
         for name, what in ((region, "postgresql"), (f"{region}-pgbouncer", "pgbouncer")):
             port = context.port(what, region)
-            services.append(
-                f"[{name}]\nhost=localhost\nport={port}\ndbname=leanvibe\nuser=leanvibe_operations\nsslmode=verify-full\nsslrootcert={context.settings.directory / 'ca.crt'}\n"
-            )
+            tls = f"sslmode=verify-full\nsslrootcert={context.settings.directory / 'ca.crt'}\n"
+            services.append(f"[{name}]\nhost=localhost\nport={port}\ndbname=leanvibe\nuser=leanvibe_operations\n{tls}")
             passwords += [f"localhost:{port}:*:{role}:{password}\n" for role, password in context.secrets["postgresql"].items()]
         passwords.append(f"localhost:{context.port('pgbouncer', region)}:*:pgbouncer_admin:{context.secrets['pgbouncer']['pgbouncer_admin']}\n")
     return "\n".join(services), "".join(passwords)
@@ -133,7 +131,7 @@ def _link_clients(context: Context) -> list[str]:
         if target is None:
             continue
         link = folder / name
-        if link.is_symlink() and os.readlink(link) == target:
+        if link.is_symlink() and str(link.readlink()) == target:
             continue
         link.unlink(missing_ok=True)
         link.symlink_to(target)

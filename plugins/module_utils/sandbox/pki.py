@@ -55,7 +55,7 @@ def _alternative(name: str) -> x509.GeneralName:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -76,9 +76,9 @@ def _current(certificate: Path, issuer: x509.Certificate | None) -> bool:
     if issuer is not None:
         try:
             loaded.verify_directly_issued_by(issuer)
-        except Exception:  # noqa: BLE001  any reason why it is not of this issuer means: make a new one
+        except Exception:
             return False
-    return loaded.not_valid_after_utc > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=RENEW_DAYS)
+    return loaded.not_valid_after_utc > datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=RENEW_DAYS)
 
 
 class Authority:
@@ -107,9 +107,7 @@ class Authority:
         files.write(self.pair.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
         return True
 
-    def issue(
-        self, pair: Pair, common_name: str, *, organizations: Sequence[str] = (), names: Sequence[str] = (), owner: files.Account | None = None
-    ) -> bool:
+    def issue(self, pair: Pair, common_name: str, *, organizations: Sequence[str] = (), names: Sequence[str] = (), owner: files.Account | None = None) -> bool:
         """Make the pair a certificate of this authority for a client (no ``names``) or a server under ``names``; True if it was made.
 
         A server's certificate serves as a client's too: etcd's members and some proxies are both.

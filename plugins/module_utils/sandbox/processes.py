@@ -143,6 +143,13 @@ def end(groups: Iterable[Group], seconds: float = 5.0) -> list[str]:
     return sorted(group.program for group in chosen)
 
 
+def settle(group: Group, *, paused: bool, seconds: float = 2.0) -> None:
+    """Wait until the main process is (or is no longer) stopped: a signal takes a moment."""
+    deadline = time.monotonic() + seconds
+    while group.paused != paused and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def kill(group: Group) -> None:
     """SIGKILL to the process group of the main process and to whatever of it has a group of its own."""
     if group.main is not None:

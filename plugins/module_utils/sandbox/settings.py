@@ -76,10 +76,10 @@ def resolve(directory: str, data: str | None, port_base: int | None, *, root: bo
 
     Raises InvalidInput for ports that do not fit and OpsError when the inputs contradict the sandbox that is there.
     """
-    folder = Path(os.path.realpath(os.path.expanduser(directory)))
+    folder = Path(directory).expanduser().resolve()
     as_root = os.geteuid() == 0 if root is None else root
     default = SYSTEM_DATA / sandbox_name(folder) if as_root else folder / "data"
-    place = Path(os.path.realpath(os.path.expanduser(data))) if data else default
+    place = Path(data).expanduser().resolve() if data else default
     known = read_marker(place)
     if known and known.directory != folder:
         raise OpsError(f"{place} holds the data of another sandbox, {known.directory}: give this one its own folder with -e sandbox_data_dir=…")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path = path
         self._timeout = timeout
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002  the path says it all
         return _UnixConnection(self._path, self._timeout)
 
 
@@ -143,20 +143,24 @@ class Supervisor:
         except Unreachable:
             return False
 
-    def ensure(self, programs: Iterable[Program]) -> bool:
-        """Have supervisord run with exactly these programs known; what runs unchanged goes on running. True if something changed."""
+    def ensure(self, programs: Iterable[Program], stop: Callable[[list[str]], None]) -> bool:
+        """Have supervisord run with exactly these programs known; what runs unchanged goes on running. True if something changed.
+
+        ``stop`` is called with the names of programs that are to run differently from now on or not at all.
+        """
         changed = files.write(self.config, configuration(programs, self.data, self.socket_path))
         if not self.running():
             self._launch()
             return True
-        if changed:
-            added, altered, removed = self._call("supervisor.reloadConfig")[0]
-            for name in [*removed, *altered]:
-                self.stop(name, 30)
-                self._call("supervisor.removeProcessGroup", name)
-            for name in [*added, *altered]:
-                self._call("supervisor.addProcessGroup", name)
-        return changed
+        # Also when the file is as it was: whoever wrote it may have died before supervisord read it.
+        added, altered, removed = self._call("supervisor.reloadConfig")[0]
+        if altered or removed:
+            stop([*altered, *removed])
+        for name in [*removed, *altered]:
+            self._call("supervisor.removeProcessGroup", name)
+        for name in [*added, *altered]:
+            self._call("supervisor.addProcessGroup", name)
+        return bool(changed or added or altered or removed)
 
     def _launch(self) -> None:
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": str(self.data)}
@@ -165,7 +169,15 @@ class Supervisor:
         log = self.data / "logs" / "supervisord.start.log"
         with log.open("wb") as output:
             done = subprocess.run(
-                argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.data, start_new_session=True, timeout=START_TIMEOUT, check=False
+                argv,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.data,
+                start_new_session=True,
+                timeout=START_TIMEOUT,
+                check=False,
             )
         deadline = time.monotonic() + START_TIMEOUT
         while not self.running():

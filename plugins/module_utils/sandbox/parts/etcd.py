@@ -86,8 +86,8 @@ class Etcd(Part):
 
     def probe(self, timeout: float = 5.0) -> str:
         url = f"https://127.0.0.1:{self.ports[0]}"
-        options = {"ca_file": self.ca_file, "client": self.client_pair("admin"), "timeout": timeout}
-        health = web.request("GET", f"{url}/health", **options)
+        client = self.client_pair("admin")
+        health = web.request("GET", f"{url}/health", ca_file=self.ca_file, client=client, timeout=timeout)
         if health.status != 200 or health.json().get("health") != "true":
             raise NotReady(f"etcd in {self.region} says it is not healthy: {health.body[:200]!r}")
-        return str(web.request("GET", f"{url}/version", **options).json()["etcdserver"])
+        return str(web.request("GET", f"{url}/version", ca_file=self.ca_file, client=client, timeout=timeout).json()["etcdserver"])

@@ -320,7 +320,8 @@ class Kwok(ControlPlane):
 
     def _version(self) -> str:
         said = commands.run([str(self.context.binary("kwok")), "--version"], account=self.account, directory=Path("/"), data=self.context.data, timeout=5)
-        return said.split()[-1].removeprefix("v")
+        found = re.search(r"v(\d+\.\d+\.\d+)", said)
+        return found.group(1) if found else said.strip()
 
     def ready(self) -> None:
         answer = web.request("GET", f"http://127.0.0.1:{self.ports[0]}/healthz")

@@ -16,7 +16,7 @@ from ..part import Part
 from ..supervisor import Program
 from ..waiting import NotReady
 
-INITIAL_PASSWORD = "neo4j"
+INITIAL_PASSWORD = "neo4j"  # noqa: S105  what every new server has, until it is changed
 USERNAME = "neo4j"
 JAVA_OPTIONS = (
     "-Xms128m",
@@ -88,14 +88,17 @@ class Neo4j(Part):
         return Program(name=self.id, argv=argv, directory=self.home, user=self.account.name, stop_seconds=20)
 
     def _version(self, password: str, timeout: float) -> str:
-        with neo4j.GraphDatabase.driver(
-            self.address,
-            auth=(USERNAME, password),
-            connection_timeout=timeout,
-            connection_acquisition_timeout=timeout,
-            max_transaction_retry_time=0,
-            telemetry_disabled=True,
-        ) as driver, driver.session(database="system") as session:
+        with (
+            neo4j.GraphDatabase.driver(
+                self.address,
+                auth=(USERNAME, password),
+                connection_timeout=timeout,
+                connection_acquisition_timeout=timeout,
+                max_transaction_retry_time=0,
+                telemetry_disabled=True,
+            ) as driver,
+            driver.session(database="system") as session,
+        ):
             record = session.run(neo4j.Query("CALL dbms.components() YIELD versions RETURN versions[0] AS version", timeout=timeout)).single(strict=True)
             return str(record["version"])
 
@@ -122,9 +125,12 @@ class Neo4j(Part):
             raise NotReady(f"Neo4j in {self.region} does not answer: {error}") from error
 
     def _change_password(self) -> None:
-        with neo4j.GraphDatabase.driver(
-            self.address, auth=(USERNAME, INITIAL_PASSWORD), connection_timeout=5.0, max_transaction_retry_time=0, telemetry_disabled=True
-        ) as driver, driver.session(database="system") as session:
+        with (
+            neo4j.GraphDatabase.driver(
+                self.address, auth=(USERNAME, INITIAL_PASSWORD), connection_timeout=5.0, max_transaction_retry_time=0, telemetry_disabled=True
+            ) as driver,
+            driver.session(database="system") as session,
+        ):
             session.run("ALTER CURRENT USER SET PASSWORD FROM $old TO $new", old=INITIAL_PASSWORD, new=self._password).consume()
 
     def configure(self) -> list[str]:

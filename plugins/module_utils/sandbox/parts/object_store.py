@@ -85,9 +85,10 @@ class ObjectStore(Part):
     def call(self, method: str, path: str, *, body: bytes = b"", headers: dict[str, str] | None = None, timeout: float = 5.0) -> web.Answer:
         """A signed request as the store's root. Raises NotReady when no answer comes."""
         root = self._accounts["root"]
-        request = AWSRequest(method=method, url=self.address + path, data=body, headers={**(headers or {}), "X-Amz-Content-Sha256": hashlib.sha256(body).hexdigest()})
+        url = self.address + path
+        request = AWSRequest(method=method, url=url, data=body, headers={**(headers or {}), "X-Amz-Content-Sha256": hashlib.sha256(body).hexdigest()})
         S3SigV4Auth(Credentials(root["access_key_id"], root["secret_access_key"]), "s3", str(self.region)).add_auth(request)
-        return web.request(method, request.url, ca_file=self.context.ca_file, body=body, headers=dict(request.headers.items()), timeout=timeout)
+        return web.request(method, url, ca_file=self.context.ca_file, body=body, headers=dict(request.headers.items()), timeout=timeout)
 
     def _done(self, answer: web.Answer, what: str) -> None:
         if answer.status >= 300:
@@ -112,7 +113,8 @@ class ObjectStore(Part):
         done = []
         answer = self.call("PATCH", "/list-users")
         self._done(answer, "the list of accounts")
-        known = {element.text for element in ElementTree.fromstring(answer.body).iter() if element.tag.rpartition("}")[2] == "Access"}
+        users = ElementTree.fromstring(answer.body)  # noqa: S314  it comes from the server that we have just started
+        known = {element.text for element in users.iter() if element.tag.rpartition("}")[2] == "Access"}
         for name, role in (("operations", "admin"), ("backups", "user")):
             account = self._accounts[name]
             if account["access_key_id"] not in known:
@@ -121,14 +123,22 @@ class ObjectStore(Part):
         if self.call("HEAD", f"/{self.backup_bucket}").status == 404:
             owner = {"x-vgw-owner": self._accounts["backups"]["access_key_id"], "x-amz-bucket-object-lock-enabled": "true"}
             self._done(self.call("PATCH", f"/{self.backup_bucket}/create", headers=owner), f"making the bucket {self.backup_bucket}")
-            self._done(self.call("PUT", f"/{self.backup_bucket}?object-lock=", body=LOCK.encode(), headers=_checksum(LOCK.encode())), "setting the object lock")
+            lock = LOCK.encode()
+            self._done(self.call("PUT", f"/{self.backup_bucket}?object-lock=", body=lock, headers=_checksum(lock)), "setting the object lock")
             done.append(f"bucket {self.backup_bucket} made, with versions and object lock")
         return done
 
 
 def _account(account: dict[str, str], role: str) -> bytes:
     root = ElementTree.Element("Account")
-    fields: dict[str, Any] = {"Access": account["access_key_id"], "Secret": account["secret_access_key"], "Role": role, "UserID": 0, "GroupID": 0, "ProjectID": 0}
+    fields: dict[str, Any] = {
+        "Access": account["access_key_id"],
+        "Secret": account["secret_access_key"],
+        "Role": role,
+        "UserID": 0,
+        "GroupID": 0,
+        "ProjectID": 0,
+    }
     for tag, value in fields.items():
         ElementTree.SubElement(root, tag).text = str(value)
     return ElementTree.tostring(root)

@@ -114,7 +114,8 @@ class Postgresql(Part):
     def _create(self) -> str:
         password = self.home / "initial-password"
         files.write(password, self.context.secrets["postgresql"]["postgres"] + "\n", 0o600, self.account)
-        options = ["--username=postgres", "--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        options = ["--username=postgres", "--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums"]
+        options += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         try:
             self._run([self.binary("initdb"), f"--pgdata={self.data}", f"--pwfile={password}", *options])
         finally:
@@ -124,8 +125,9 @@ class Postgresql(Part):
 
     def _follow(self) -> str:
         self.other.ensure_slot(self.slot)
-        connection = f"host=localhost port={self.context.port('link_postgresql', self.region)} user=replication sslmode=verify-full sslrootcert={self.context.ca_file}"
-        argv = [self.binary("pg_basebackup"), f"--pgdata={self.data}", f"--dbname={connection} application_name={self.slot}", f"--slot={self.slot}"]
+        way = f"host=localhost port={self.context.port('link_postgresql', self.region)} sslmode=verify-full sslrootcert={self.context.ca_file}"
+        connection = f"{way} user=replication application_name={self.slot}"
+        argv = [self.binary("pg_basebackup"), f"--pgdata={self.data}", f"--dbname={connection}", f"--slot={self.slot}"]
         argv += ["--wal-method=stream", "--checkpoint=fast", "--no-sync", "--no-password"]
         self._run(argv, {"PGPASSWORD": self.context.secrets["postgresql"]["replication"]}, timeout=120)
         files.write(self.data / "standby.signal", "", 0o600, self.account)

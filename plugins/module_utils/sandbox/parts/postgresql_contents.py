@@ -67,9 +67,7 @@ def roles_and_databases(connection: psycopg.Connection[Any], passwords: Mapping[
             connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier)))
             done.append(f"password of {role} set")
     members = set(
-        connection.execute(
-            "SELECT g.rolname, m.rolname FROM pg_auth_members JOIN pg_roles g ON g.oid = roleid JOIN pg_roles m ON m.oid = member"
-        ).fetchall()
+        connection.execute("SELECT g.rolname, m.rolname FROM pg_auth_members JOIN pg_roles g ON g.oid = roleid JOIN pg_roles m ON m.oid = member").fetchall()
     )
     for group, names in MEMBERSHIPS.items():
         for name in names:

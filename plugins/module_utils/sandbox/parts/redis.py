@@ -112,7 +112,7 @@ class Redis(Part):
             socket_connect_timeout=timeout,
         )
         try:
-            return dict(client.info(section))  # type: ignore[arg-type]
+            return dict(client.info(section))
         except (redis.RedisError, OSError) as error:
             raise NotReady(f"Redis in {self.region} does not answer: {error}") from error
         finally:

@@ -21,10 +21,12 @@ LINKS = ("postgresql", "redis")
 
 @dataclass(frozen=True)
 class Proxy:
-    """One proxied way: ``front`` of a region's system, or ``link`` from a region to the other region's system."""
+    """One proxied way from ``region`` to ``component`` in ``target_region``: the application's front, or a link between regions."""
 
     name: str
     region: str
+    component: str
+    target_region: str
     listen: int
     upstream: int
 
@@ -58,8 +60,8 @@ class Toxiproxy(Part):
         region = str(self.region)
         other = next(name for name in REGIONS if name != region)
         port = self.context.port
-        fronts = (Proxy(name, region, port(f"front_{name}", region), port(name, region)) for name in FRONTS)
-        links = (Proxy(f"{name}_replication", region, port(f"link_{name}", region), port(name, other)) for name in LINKS)
+        fronts = (Proxy(f"{name}_front", region, name, region, port(f"front_{name}", region), port(name, region)) for name in FRONTS)
+        links = (Proxy(f"{name}_link", region, name, other, port(f"link_{name}", region), port(name, other)) for name in LINKS)
         return (*fronts, *links)
 
     def prepare(self) -> list[str]:
@@ -114,7 +116,8 @@ class Toxiproxy(Part):
     def slow(self, name: str, latency_ms: int) -> None:
         """Delay what the servers answer by ``latency_ms``; replaces an earlier delay."""
         self._drop_delays(name)
-        self._api("POST", f"/proxies/{name}/toxics", {"name": "slow", "type": "latency", "stream": "downstream", "attributes": {"latency": latency_ms, "jitter": 0}})
+        delay = {"name": "slow", "type": "latency", "stream": "downstream", "attributes": {"latency": latency_ms, "jitter": 0}}
+        self._api("POST", f"/proxies/{name}/toxics", delay)
 
     def _drop_delays(self, name: str) -> None:
         for toxic in self._api("GET", f"/proxies/{name}/toxics"):
@@ -130,8 +133,12 @@ class Toxiproxy(Part):
         return True
 
     def configure(self) -> list[str]:
-        missing = {proxy.name for proxy in self.proxies()} - set(self._api("GET", "/proxies"))
+        declared = {proxy.name for proxy in self.proxies()}
+        known = set(self._api("GET", "/proxies"))
+        strange, missing = sorted(known - declared), declared - known
+        for name in strange:
+            self._api("DELETE", f"/proxies/{name}")
         if missing:
             self._api("POST", "/populate", [self._declared(proxy) for proxy in self.proxies() if proxy.name in missing])
         healed = [proxy.name for proxy in self.proxies() if self.heal(proxy.name)]
-        return [*(f"{name} proxied" for name in sorted(missing)), *(f"{name} healed" for name in healed)]
+        return [*(f"{name} removed" for name in strange), *(f"{name} proxied" for name in sorted(missing)), *(f"{name} healed" for name in healed)]
