@@ -102,9 +102,7 @@ def plan(selected: Sequence[Tenant], declared_ids: Iterable[str], actual: Mappin
 
 def apply(plan: Plan, session: Session, run: Run, token: int | None) -> None:
     """Record the run, the declaration and what is different about it, in one transaction that the lease fences."""
-    entries = [
-        {"tenant": tenant, "subject": "declaration", "from_value": change.before, "to_value": change.after} for tenant, change in plan.changes.items()
-    ]
+    entries = [{"tenant": tenant, "subject": "declaration", "from_value": change.before, "to_value": change.after} for tenant, change in plan.changes.items()]
     entries += [{"tenant": tenant, "subject": "declaration", "from_value": None, "to_value": {"refused": reason}} for tenant, reason in plan.refused.items()]
     with session.transaction():
         if token is not None:

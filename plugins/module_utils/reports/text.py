@@ -9,6 +9,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+from ..common.redaction import redact_text
 from .matrix import Group, Matrix, groups, matrix, some
 from .model import SKIPPED, Item, Report
 
@@ -24,8 +25,8 @@ def _width(text: str) -> int:
 
 
 def _plain(text: str) -> str:
-    """What terminals take as control stays visible, but does nothing."""
-    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in text)
+    """Without secrets; what terminals take as control stays visible, but does nothing."""
+    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in redact_text(text))
 
 
 def _cell(item: Item | None) -> str:

@@ -66,9 +66,7 @@ def declare(tenants: Any, selection: Any, tiers: Mapping[str, Any], regions: Col
     """
     if not isinstance(tenants, list):
         raise InvalidInput("tenants", [f"tenants is {shown(tenants)}, not a list"])
-    problems = [
-        f"{_label(tenant, position)}: {problem}" for position, tenant in enumerate(tenants, 1) for problem in problems_of(tenant, tiers, regions)
-    ]
+    problems = [f"{_label(tenant, position)}: {problem}" for position, tenant in enumerate(tenants, 1) for problem in problems_of(tenant, tiers, regions)]
     ids = [tenant.get("id") for tenant in tenants if isinstance(tenant, Mapping)]
     problems += collisions(ids)
     chosen, selection_problems = select([tenant for tenant in tenants if isinstance(tenant, Mapping)], selection, tiers, regions)

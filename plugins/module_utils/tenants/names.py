@@ -37,7 +37,7 @@ _CONTACT = re.compile(r"(?P<name>[^<>]+?) <(?P<address>[^<>\s]+)>")
 def shown(text: Any, limit: int = 60) -> str:
     """A value as error messages may show it: on one line, ASCII only, cut."""
     plain = ascii(text)
-    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+    return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
 def _point(character: str) -> str:

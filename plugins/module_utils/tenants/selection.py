@@ -34,9 +34,7 @@ def terms(selection: Any) -> list[Any] | None:
     return list(selection) if isinstance(selection, (list, tuple)) else [selection]
 
 
-def select(
-    tenants: Sequence[Mapping[str, Any]], selection: Any, tiers: Collection[str], regions: Collection[str]
-) -> tuple[set[str], list[str]]:
+def select(tenants: Sequence[Mapping[str, Any]], selection: Any, tiers: Collection[str], regions: Collection[str]) -> tuple[set[str], list[str]]:
     """Ids that any term matches, and what is wrong with the terms.
 
     An empty list selects nothing. A term that names no declared tenant, or a tier, region or state that does not exist, is a problem;
