@@ -92,7 +92,7 @@ def test_a_lease_that_was_taken_over_forbids_every_write(registry: Registry, clo
     registry.ttl = None
     with lease(registry, clock) as held:
         for _ in range(2):
-            with pytest.raises(LeaseLost, match="token 7.*run it again"):
+            with pytest.raises(LeaseLost, match=r"token 7.*run it again"):
                 held.check()
     assert "INSERT" not in registry.statements
 

@@ -242,7 +242,7 @@ def test_a_reader_never_sees_half_a_report(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OpsError, match="No space left on device. Set report_dir"):
+    with pytest.raises(OpsError, match=r"No space left on device\. Set report_dir"):
         write(report(act("failed"), run_id="r2"), tmp_path)
     assert (path.parent / "latest.json").read_bytes() == before
     assert not [entry for entry in path.parent.iterdir() if entry.name.startswith(".")]
