@@ -36,6 +36,7 @@ COMMON = {
     "leanvibe_ops_region",
     "leanvibe_ops_regions",
     "leanvibe_ops_registry",
+    "leanvibe_ops_replication",
     "leanvibe_ops_required",
     "leanvibe_ops_system",
 }
@@ -345,16 +346,34 @@ def test_two_environments_in_one_run_are_refused(playbook: Path, tmp_path: Path)
     assert touched(tmp_path) == []
 
 
-def test_sandbox_playbook_refuses_production_before_it_asks_for_anything(tmp_path: Path) -> None:
-    file = tmp_path / "sandbox_only.yml"
-    tasks = [{"name": "Gate", "leanvibe.ops.guard": {"kinds": ["sandbox"], "connections": False}}]
-    file.write_text(yaml.safe_dump([{"name": "Sandbox", "hosts": "control", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
-    refused = ansible("ansible-playbook", "-i", "inventories/production", str(file))
-    assert refused.returncode != 0
-    assert "production is production; use another inventory" in refused.stdout
-    assert "leanvibe_ops_secret" not in refused.stdout
-    allowed = ansible("ansible-playbook", "-i", "inventories/sandbox", str(file))
-    assert allowed.returncode == 0, allowed.stdout
+def first_step(playbook: Path) -> tuple[str, dict[str, Any]]:
+    """The role that a playbook starts with, and the variables it gets."""
+    play = yaml.safe_load(playbook.read_text(encoding="utf-8"))[0]
+    if "roles" in play and "pre_tasks" not in play:
+        return str(play["roles"][0]["role"]), dict(play["roles"][0].get("vars", {}))
+    task = (play.get("pre_tasks") or play["tasks"])[0]
+    return str(task.get("ansible.builtin.import_role", {}).get("name")), dict(task.get("vars", {}))
+
+
+@pytest.mark.parametrize("playbook", sorted((ROOT / "playbooks").glob("*.yml")), ids=lambda path: path.stem)
+def test_every_playbook_starts_with_the_guard(playbook: Path) -> None:
+    role, variables = first_step(playbook)
+    assert role == "leanvibe.ops.guard"
+    assert variables.get("guard_kinds") == (["sandbox"] if playbook.stem.startswith("sandbox_") else None)
+    # Only what the connection variables wait for may go without them.
+    assert variables.get("guard_connections", True) or playbook.stem.startswith("sandbox_")
+
+
+def test_playbook_without_the_guard_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "x.yml").write_text("- hosts: all\n  tasks:\n    - ansible.builtin.debug: {msg: x}\n", encoding="utf-8")
+    assert first_step(tmp_path / "x.yml")[0] != "leanvibe.ops.guard"
+
+
+def test_sandbox_playbook_refuses_production_before_it_asks_for_anything() -> None:
+    run = ansible("ansible-playbook", "-i", "inventories/production", "playbooks/sandbox_status.yml")
+    assert run.returncode != 0
+    assert "production is production; use another inventory" in run.stdout
+    assert "leanvibe_ops_secret" not in run.stdout
 
 
 def test_what_destroys_production_data_needs_more_than_another_inventory(tmp_path: Path) -> None:
