@@ -75,17 +75,13 @@ class CallbackModule(CallbackBase):
         self._thread.start()
 
     def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ARG002
-        """Show the last lines and clean up."""
+        """Clean up."""
         self._finish()
 
     def _follow(self, reader: Reader) -> None:
         while not self._stop.wait(SECONDS_BETWEEN_POLLS):
-            self._show(reader)
-        self._show(reader)
-
-    def _show(self, reader: Reader) -> None:
-        for line in reader.poll(time.monotonic()):
-            self._display.display(f"    {line}")
+            for line in reader.poll(time.monotonic()):
+                self._display.display(f"    {line}")
 
     def _finish(self) -> None:
         """Also called when the playbook ends without statistics. A forked worker must leave its parent's folder alone."""

@@ -68,12 +68,16 @@ def _build_go(component: Component, recipe: GoBuild, into: Path, work: Path, *, 
     argv = [str(go.path), "list", "-deps", *flags, "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", recipe.package]
     listed = command.run(component.label, argv, folder=work, environment=environment, log=log, timeout=SECONDS_TO_LIST, each_line=downloading)
     stale = {line for line in listed if line and not line.startswith("go: ")}
-    step.note("")
-    step.expect(len(stale))
+    # The main package itself is always stale, and what takes its time after the others is the linker.
+    others = stale - {recipe.package}
+    step.note("" if others else "linking")
+    step.expect(len(others))
 
     def compiled(line: str) -> None:
-        if line in stale:
+        if line in others:
+            others.remove(line)
             step.advance()
+            step.note("" if others else "linking")
 
     (into / "bin").mkdir()
     argv = [str(go.path), "build", "-v", *flags, "-o", str(into / "bin" / component.name), recipe.package]

@@ -84,7 +84,11 @@ class Plan:
 
 
 def plan(components: Sequence[Component], machine: Machine) -> Plan:
-    """Decide for each component; asks programs for their versions and changes nothing."""
+    """Decide for each component; asks programs for their versions and changes nothing. Raises OpsError without recipes."""
+    folders = {component.recipe.folder for component in components if not isinstance(component.recipe, DebianPackages)}
+    lacking = sorted(folder for folder in folders if not (machine.builds / folder).is_dir())
+    if lacking:
+        raise OpsError(f"{machine.builds} holds no recipes for {', '.join(lacking)}: builds_dir is to be the folder files/builds of the role sandbox")
     decisions, problems = [], []
     for component in components:
         decision, problem = decide(component, machine)
@@ -100,7 +104,7 @@ def decide(component: Component, machine: Machine) -> tuple[Decision | None, lis
     """The decision for one component, or the problems with what its variable names."""
     named = machine.environment.get(component.variable)
     if named:
-        path = Path(named).expanduser()
+        path = Path(named).expanduser().absolute()
         found, reason = _usable(component, path)
         if found is None:
             return None, [f"{component.variable}={named}: {reason}; point it to another one, or unset it"]
@@ -160,7 +164,7 @@ def _toolchain(component: Component, machine: Machine) -> str | None:
 def _usable(component: Component, path: Path) -> tuple[str | None, str]:
     """The version of the program at ``path``, or None and why it will not do."""
     if not path.exists():
-        return None, "there is nothing"
+        return None, "there is nothing at this path"
     found = versions.ask(path, component.ask)
     if found is None:
         return None, "it does not tell its version"

@@ -65,7 +65,9 @@ class Toolchains:
     @cached_property
     def go(self) -> Tool | None:
         """Go as it is inside our modules, where it may have taken a newer toolchain than it is itself."""
-        return self._ask("go", ["version"], r"go version go(\S+)", self.builds / "kubernetes", go_environment(self.environment))
+        modules = [path.parent.name for path in sorted(self.builds.glob("*/go.mod"))]
+        newest = max(modules, key=lambda folder: numbers(go_needed(self.builds, folder)), default="")
+        return self._ask("go", ["version"], r"go version go(\S+)", self.builds / newest, go_environment(self.environment))
 
     @cached_property
     def java(self) -> Tool | None:
