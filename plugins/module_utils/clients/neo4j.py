@@ -23,6 +23,7 @@ CONNECTION: dict[str, Any] = {
 }
 
 SYSTEM_DATABASE = "system"
+SCHEMES = ("bolt", "bolt+s", "neo4j", "neo4j+s")  # not +ssc: it trusts any certificate
 
 
 class Neo4jError(OpsError):
@@ -121,8 +122,10 @@ def connect(connection: Mapping[str, Any], timeout: float) -> Neo4jClient:
 
     uri = str(connection["uri"])
     options: dict[str, Any] = {}
+    scheme, _, rest = uri.partition("://")
+    if scheme not in SCHEMES or not rest:
+        raise OpsError(f"connection.uri {uri!r} cannot be used: it must begin with {', '.join(f'{name}://' for name in SCHEMES)}")
     if connection.get("ca_file"):
-        scheme, _, rest = uri.partition("://")
         uri = f"{scheme.removesuffix('+s')}://{rest}"  # the driver takes certificates of ours only without +s
         options = {"encrypted": True, "trusted_certificates": neo4j.TrustCustomCAs(str(connection["ca_file"]))}
     try:
