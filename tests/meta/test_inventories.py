@@ -122,25 +122,24 @@ def test_placement_covers_every_tenant_system_and_region(name: str) -> None:
         assert {value for regions in placement.values() for value in regions.values()} <= {"all", "home", "replica", "absent"}
 
 
-def connection_options(system: str) -> set[str] | None:
-    """The suboptions of ``connection`` that the tenants module of a system takes; None if its documentation says nothing about them."""
+def connection_options(system: str) -> set[str]:
+    """The suboptions of ``connection`` that the tenants module of a system takes; empty if its documentation says nothing about them."""
     module = ROOT / f"plugins/modules/tenants_{system}.py"
-    if not module.is_file():
-        return None
-    document = yaml.safe_load(_documentation(module))
+    document = yaml.safe_load(_text(module, "DOCUMENTATION"))
     sources = [document, *(_fragment(name) for name in document.get("extends_documentation_fragment", []) if ".connection_" in name)]
-    found = [source["options"]["connection"]["suboptions"] for source in sources if "suboptions" in source.get("options", {}).get("connection", {})]
-    return set(found[0]) if found else None
+    connections = [source.get("options", {}).get("connection", {}) for source in sources]
+    return {name for connection in connections for name in connection.get("suboptions", {})}
 
 
-def _documentation(path: Path) -> str:
-    match = re.search(r'DOCUMENTATION = r?"""\n(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
-    assert match is not None, path
+def _text(path: Path, variable: str) -> str:
+    match = re.search(rf'\b{variable} = r?"""\n(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
+    assert match is not None, f"{path} has no {variable}"
     return match[1]
 
 
 def _fragment(name: str) -> dict[str, Any]:
-    return dict(yaml.safe_load(_documentation(ROOT / f"plugins/doc_fragments/{name.split('.')[2]}.py")))
+    _namespace, _collection, file, *section = name.split(".")
+    return dict(yaml.safe_load(_text(ROOT / f"plugins/doc_fragments/{file}.py", section[0].upper() if section else "DOCUMENTATION")))
 
 
 @pytest.mark.parametrize("system", ["kubernetes", "postgresql", "redis", "neo4j", "object_store"])
