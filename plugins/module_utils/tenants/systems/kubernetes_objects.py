@@ -38,8 +38,18 @@ CONFIG = "tenant-config"
 NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"  # set by the API server itself: nobody can claim another's name
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 
-# Services that open a port of every node or order a load balancer reach past the NetworkPolicies of the tenant's own pods.
-_CLOSED = {"services.nodeports": "0", "services.loadbalancers": "0"}
+# What holds for a tier that says nothing of it. Services that open a port of every node or order a load balancer reach past the NetworkPolicies of
+# the tenant's own pods; objects without number would fill the API server's database, which is everybody's.
+_UNSAID = {
+    "services.nodeports": "0",
+    "services.loadbalancers": "0",
+    "count/configmaps": "200",
+    "count/deployments.apps": "100",
+    "count/statefulsets.apps": "50",
+    "count/jobs.batch": "500",
+    "count/cronjobs.batch": "50",
+    "count/horizontalpodautoscalers.autoscaling": "100",
+}
 _READ = ["get", "list", "watch"]
 _WORK = [*_READ, "create", "update", "patch", "delete", "deletecollection"]
 # Not here, on purpose: pods/exec, pods/attach, pods/portforward and pods/ephemeralcontainers (ways into pods that others run in the namespace),
@@ -134,7 +144,7 @@ def _namespace(tenant: Tenant) -> Object:
 
 def quota(tenant: Tenant, hard: Mapping[str, Any]) -> dict[str, str]:
     """What the namespace may hold at most. Raises InvalidInput naming a number that is no Kubernetes quantity."""
-    limits = {**_CLOSED, **{str(key): str(value) for key, value in hard.items()}}
+    limits = {**_UNSAID, **{str(key): str(value) for key, value in hard.items()}}
     if not tenant.active:
         limits["pods"] = "0"
     _check(tenant.tier, limits)
