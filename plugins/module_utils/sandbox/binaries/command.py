@@ -10,8 +10,10 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from ...common.errors import OpsError
 
@@ -21,6 +23,28 @@ SECONDS_TO_END = 5.0
 
 class BuildFailed(OpsError):  # noqa: N818
     """A command of a build failed or ran out of time; the message holds the last lines of its output and the log's path."""
+
+
+class Interrupted(BaseException):
+    """A signal asked this process to end; raised so that clean-up happens first."""
+
+
+@contextmanager
+def orderly_end() -> Iterator[None]:
+    """Within it, SIGTERM and SIGHUP end the process by an exception, so that what was changed is put back; outside of the main thread they stay as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise Interrupted(f"ended by signal {number}")
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run(

@@ -6,14 +6,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from . import command
 from .lock import exclusive
@@ -27,28 +24,6 @@ MARK = "# leanvibe.ops: present only while it installs packages"
 # 101 is the answer by which invoke-rc.d knows that an action is forbidden.
 POLICY_TEXT = f"#!/bin/sh\n{MARK}\nexit 101\n"
 OPTIONS = ("--yes", "--no-install-recommends", "--no-upgrade", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Options::=--force-confold")
-
-
-class Interrupted(BaseException):
-    """A signal asked this process to end; raised so that clean-up happens first."""
-
-
-@contextmanager
-def orderly_end() -> Iterator[None]:
-    """Within it, SIGTERM and SIGHUP end the process by an exception, so that what was changed is put back; outside of the main thread they stay as they are."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(f"ended by signal {number}")
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -94,7 +69,7 @@ def install(
         if text.startswith(("Get:", "Unpacking ", "Setting up ")):
             say(" ".join(text.split()[:3]).rstrip(".").lower())
 
-    with exclusive(lock, "installing packages", say), orderly_end(), nothing_is_started(policy):
+    with exclusive(lock, "installing packages", say), nothing_is_started(policy):
         try:
             command.run("installing Debian's packages", argv, folder=Path("/"), environment=quiet, log=log, timeout=SECONDS_TO_INSTALL, each_line=line)
         except command.BuildFailed:

@@ -11,6 +11,7 @@ from ...common.errors import OpsError
 from ...common.progress import Progress
 from . import building, debian, versions
 from .catalogue import DebianPackages
+from .command import orderly_end
 from .lock import exclusive
 from .planning import Decision, Machine, MissingPrerequisites, Plan, java_of, packages
 
@@ -31,9 +32,10 @@ def apply(plan: Plan, machine: Machine) -> bool:
     installs = [decision for decision in plan.pending if decision.action == "install"]
     builds = [decision for decision in plan.pending if decision.action == "build"]
     total = len(builds) + (1 if installs else 0)
-    if installs:
-        _install(installs, machine, total)
-    done = [_build(decision, machine, number, total) for number, decision in enumerate(builds, 2 if installs else 1)]
+    with orderly_end():
+        if installs:
+            _install(installs, machine, total)
+        done = [_build(decision, machine, number, total) for number, decision in enumerate(builds, 2 if installs else 1)]
     return bool(installs) or any(done)
 
 

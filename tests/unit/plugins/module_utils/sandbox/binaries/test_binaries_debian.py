@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,18 +93,39 @@ def test_a_failure_shows_apts_words_and_puts_the_policy_back(world: Any, store: 
     assert sum("install" in line for line in said(world)) == 2
 
 
-def test_a_signal_puts_the_policy_back_too(policy: Path) -> None:
+INSTALL = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{tests!r}]
+import binaries_world
+from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.binaries import debian, ensure, planning
+debian.install.__kwdefaults__.update(policy=Path({policy!r}), lock=Path({top!r}) / "lock")
+machine = binaries_world.World(Path({top!r}), {environment!r}).machine(is_root=True)
+ensure.apply(planning.plan([binaries_world.STORE], machine), machine)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_installation_and_puts_the_policy_back(world: Any, policy: Path, make_script: Any, number: int) -> None:
+    make_script(world.bin / "apt-get", f"#!/bin/sh\necho $$ > {world.top}/pid\nsleep 30\n")
+    code = INSTALL.format(tests=str(Path(__file__).parent), top=str(world.top), policy=str(policy), environment=world.environment)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[6] / "collections")}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    give_up = time.monotonic() + 20
+    while not ((world.top / "pid").exists() and (world.top / "pid").read_text(encoding="utf-8").strip()):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    assert policy.exists()
+    process.send_signal(number)
+    assert process.wait(10) != 0
+    assert not policy.exists()
+    assert not Path(f"/proc/{(world.top / 'pid').read_text(encoding='utf-8').strip()}").exists()
+
+
+def test_handlers_of_signals_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    there: list[bool] = []
-
-    def installation() -> None:
-        with debian.orderly_end(), debian.nothing_is_started(policy):
-            there.append(policy.exists())
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with pytest.raises(debian.Interrupted):
-        installation()
-    assert (there, policy.exists()) == ([True], False)
+    with command.orderly_end():
+        assert signal.getsignal(signal.SIGTERM) is not before
     assert signal.getsignal(signal.SIGTERM) is before
 
 
