@@ -16,13 +16,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import SystemRandom
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
-
-import urllib3
 
 from ..common.errors import AccessDenied, Conflict, OpsError, Unreachable
 from .kubernetes_config import Access, load
+
+if TYPE_CHECKING:
+    import urllib3
 
 PAGE = 2000  # objects asked for at a time; a list of more is continued
 _PAUSES = (0.1, 0.3, 0.9, 2.0, 4.0)  # seconds before a repetition, with up to half more at random
@@ -76,6 +77,10 @@ class KubernetesClient:
     """
 
     def __init__(self, access: Access, field_manager: str, timeout: float, connections: int) -> None:
+        try:
+            import urllib3
+        except ImportError as error:
+            raise OpsError(f"{error}; install the collection's requirements/runtime.txt for the Python that runs Ansible") from error
         options: dict[str, Any] = {"num_pools": 2, "maxsize": connections, "block": True, "retries": False, "ssl_context": access.tls}
         if access.server_name:
             options.update(server_hostname=access.server_name, assert_hostname=access.server_name)
@@ -163,6 +168,8 @@ class KubernetesClient:
         gone_is_none: bool = False,
     ) -> Object | None:
         """Send until there is an answer or time is up. All that is sent may be repeated: see create() about POST."""
+        import urllib3
+
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
         data = json.dumps(body).encode() if body is not None else None
         deadline = time.monotonic() + self._timeout
@@ -200,7 +207,9 @@ class KubernetesClient:
         with self._count:
             self.requests += 1
             self.writes += method != "GET" and "dryRun=All" not in url
-        timeout = urllib3.Timeout(connect=min(_CONNECT, left), read=left)
+        from urllib3 import Timeout
+
+        timeout = Timeout(connect=min(_CONNECT, left), read=left)
         return self._pool.request(method, url, body=data, headers=headers, timeout=timeout, pool_timeout=left, redirect=False)
 
 

@@ -23,8 +23,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..common.errors import AccessDenied, InvalidInput
 
 _EARLY = timedelta(seconds=60)  # a token is renewed this long before it expires
@@ -103,6 +101,8 @@ class Access:
 
 def load(kubeconfig: str, context: str | None, timeout: float) -> Access:
     """Read one context (None: the current one). ``timeout``: seconds for an exec plugin. Raises InvalidInput naming file and entry."""
+    import yaml
+
     path = Path(kubeconfig).expanduser()
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
