@@ -13,7 +13,7 @@ author: LeanVibe Operations (@leanvibe)
 description:
   - Modules of this collection append their progress to files in a temporary folder, whose name they inherit in the environment
     variable E(LEANVIBE_OPS_PROGRESS_DIR); this plugin makes the folder, shows what is written there, and removes it at the end of the playbook.
-  - A new step is shown at once, the same step again at most every five seconds. Lines go where the other output goes.
+  - A new step is shown at once, the same step again at most every five seconds, after a minute every fifteen. Lines go where the other output goes.
   - Works for modules that run on the controller by the local connection and without C(become), which would drop the environment.
 requirements:
   - enabling in the configuration, C(callbacks_enabled = leanvibe.ops.progress)

@@ -25,6 +25,9 @@ FOLDER_VARIABLE = "LEANVIBE_OPS_PROGRESS_DIR"
 BYTES = "bytes"
 SECONDS_BETWEEN_RECORDS = 0.5
 SECONDS_BEFORE_A_RATE = 2.0
+# The first units of many tell little about the rest.
+SECONDS_BEFORE_A_FORECAST = 15.0
+SHARE_BEFORE_A_FORECAST = 0.1
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ class Step:
 
     def _record(self, state: str, elapsed: float) -> Record:
         rate = self._done / elapsed if self._done and elapsed >= SECONDS_BEFORE_A_RATE else None
-        left = max(0, self._units - self._done) / rate if rate and self._units else None
+        known = self._units is not None and (elapsed >= SECONDS_BEFORE_A_FORECAST or self._done >= SHARE_BEFORE_A_FORECAST * self._units)
+        left = max(0, self._units - self._done) / rate if rate and self._units and known else None
         return Record(
             id=self._id, pid=os.getpid(), state=state, task=self._task, number=self._number, total=self._total, unit=self._unit, done=self._done,
             units=self._units, note=self._note, started=self._started, elapsed=elapsed, rate=rate, left=left,

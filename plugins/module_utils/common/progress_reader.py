@@ -14,6 +14,9 @@ from .progress import Record, describe, duration
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BETWEEN_QUIET_LINES = 15.0
+# What takes minutes needs a third of the lines.
+SECONDS_UNTIL_CALM = 60.0
+CALM = 3
 
 
 @dataclass
@@ -35,7 +38,7 @@ def alive(pid: int) -> bool:
 
 
 class Reader:
-    """Reads what was appended since the last ``poll``; says each step at once, then at most every five seconds."""
+    """Reads what was appended since the last ``poll``; says each step at once, then at most every five seconds, and after a minute every fifteen."""
 
     def __init__(self, folder: Path, is_alive: Callable[[int], bool] = alive) -> None:
         self._folder = folder
@@ -67,7 +70,8 @@ class Reader:
         if step.shown is None:
             return True
         news = (step.record.done, step.record.note) != (step.shown.done, step.shown.note)
-        return now - step.at >= (SECONDS_BETWEEN_LINES if news else SECONDS_BETWEEN_QUIET_LINES)
+        interval = SECONDS_BETWEEN_LINES if news else SECONDS_BETWEEN_QUIET_LINES
+        return now - step.at >= (interval if now - step.record.started < SECONDS_UNTIL_CALM else CALM * interval)
 
     @staticmethod
     def _last_line(step: _Shown) -> str:

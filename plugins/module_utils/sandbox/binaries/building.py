@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from ...common.progress import Step
 from . import command, versions
-from .catalogue import NEO4J_JVM_OPTIONS, Component, GoBuild, MavenBuild
+from .catalogue import NEO4J_JVM_OPTIONS, Component, DebianPackages, GoBuild, MavenBuild
 from .toolchains import Tool, Toolchains, go_environment
 
 SECONDS_TO_BUILD = 3600.0
 SECONDS_TO_LIST = 900.0
 SUMS = "jars.sha256"
+WORK = ".work"
 OUR_JAR = "leanvibe-sandbox.jar"
 
 
@@ -28,17 +28,16 @@ def build(component: Component, into: Path, *, toolchains: Toolchains, log: Path
     recipe = component.recipe
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("", encoding="utf-8")
+    if isinstance(recipe, DebianPackages):
+        raise TypeError(f"{component.name} is not something to build")
     # The recipe's folder may be read-only, and nothing may be written into a checkout.
-    with tempfile.TemporaryDirectory(prefix=f"leanvibe-ops-{component.name}-") as scratch:
-        work = Path(scratch) / "work"
-        if isinstance(recipe, GoBuild):
-            shutil.copytree(toolchains.builds / recipe.folder, work)
-            _build_go(component, recipe, into, work, toolchains=toolchains, log=log, step=step)
-        elif isinstance(recipe, MavenBuild):
-            shutil.copytree(toolchains.builds / recipe.folder, work)
-            _build_maven(component, recipe, into, work, toolchains=toolchains, log=log, step=step)
-        else:
-            raise TypeError(f"{component.name} is not something to build")
+    work = into / WORK
+    shutil.copytree(toolchains.builds / recipe.folder, work)
+    if isinstance(recipe, GoBuild):
+        _build_go(component, recipe, into, work, toolchains=toolchains, log=log, step=step)
+    else:
+        _build_maven(component, recipe, into, work, toolchains=toolchains, log=log, step=step)
+    shutil.rmtree(work)
     _check(component, into, log)
 
 

@@ -92,6 +92,16 @@ def test_rate_and_time_left_come_after_a_while(folder: Path, monkeypatch: pytest
     assert (late.rate, late.left, late.elapsed) == (5.0, 16.0, 4.0)
 
 
+def test_the_first_units_of_many_are_no_forecast(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with Progress.step("building", unit="packages", units=1000) as step:
+        for _number in range(20):
+            now[0] += 1
+            step.advance()
+    assert [entry.left is not None for entry in records(folder)] == [False] * 15 + [True] * 7
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [

@@ -41,6 +41,14 @@ def test_the_same_step_is_shown_at_most_every_five_seconds(tmp_path: Path, reade
     assert [line.rpartition(", ")[2] for line in shown] == ["0 of 100 packages", "5 s", "10 s", "15 s"]
 
 
+def test_what_takes_minutes_needs_fewer_lines(tmp_path: Path, reader: Reader) -> None:
+    at = []
+    for second in range(100):
+        write(tmp_path, replace(STEP, done=second, elapsed=float(second)))
+        at += [second] * len(reader.poll(1000.0 + second))
+    assert at == [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 70, 85]
+
+
 def test_a_step_without_news_is_shown_seldom_but_with_the_time_passed(tmp_path: Path, reader: Reader) -> None:
     write(tmp_path, STEP)
     reader.poll(1000.0)

@@ -80,6 +80,7 @@ def test_go_is_called_reproducibly_and_not_in_the_checkout(world: Any, demo: Com
     assert not folder.startswith(str(world.top / "builds"))
     assert "-trimpath -buildvcs=false -ldflags -s -w -X example.test.Version=1.2.3" in arguments
     assert sorted(path for path in (world.top / "builds").rglob("*")) == before
+    assert sorted(path.name for path in (world.top / "cache/binaries/demo/1.2.3-go1.26.8").iterdir()) == ["bin", "build.json"]
 
 
 def test_a_failed_build_leaves_nothing_and_shows_the_last_lines(world: Any, demo: Component) -> None:
