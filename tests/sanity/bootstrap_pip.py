@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import ensurepip
 import runpy
+import subprocess
 import sys
 
-ensurepip.bootstrap()
+# In a process of its own: ensurepip switches pip's configuration off in the environment of the process that calls it.
+subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
 sys.argv = ["pip", "install", *(argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel"))]
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
