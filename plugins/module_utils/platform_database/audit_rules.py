@@ -43,6 +43,8 @@ SCHEMA_USERS: Mapping[str, frozenset[str]] = {
 }
 SESSION_TENANT = "SELECT r.tenant_id FROM leanvibe_private.tenant_roles AS r WHERE r.role_name = session_user"
 SAFE_PATH = "search_path=pg_catalog, pg_temp"
+# What a tenant may set in its session must not change, or print, the plans behind its views.
+PINS = frozenset({SAFE_PATH, "row_security=on", "enable_seqscan=off", "enable_indexscan=on", "debug_print_plan=off", "client_min_messages=warning"})
 KINDS = {"r": "table", "p": "table", "v": "view", "m": "materialized view", "f": "foreign table", "S": "sequence"}
 
 
@@ -307,5 +309,8 @@ def _functions(evidence: Evidence) -> Iterator[Finding]:
         if SAFE_PATH not in function.settings:
             yield Finding("function-path", name, "runs with its owner's rights on its caller's search_path; SET search_path = pg_catalog, pg_temp")
         gate = function.schema == PRIVATE and function.owner == GATE
+        if gate and not set(function.settings) >= PINS:
+            missing = ", ".join(sorted(PINS - set(function.settings)))
+            yield Finding("function-pins", name, f"its caller's settings reach its plans (lacks {missing}): they would tell how many rows others have")
         if not gate and ("function", name) not in evidence.exemptions:
             yield Finding("function-definer", name, f"runs with the rights of {function.owner} for {', '.join(callers)} and is not in {PRIVATE}.exemptions")

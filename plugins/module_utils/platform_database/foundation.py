@@ -61,6 +61,11 @@ _COLUMNS = {
     "REPLICATION": "rolreplication",
 }
 
+_OWN = """
+SELECT rolsuper, has_schema_privilege(%(monitor)s, 'public', 'USAGE'),
+       EXISTS (SELECT FROM pg_roles o WHERE o.rolname = %(operations)s AND has_column_privilege(o.oid, 'pg_catalog.pg_authid', 'rolpassword', 'SELECT'))
+FROM pg_roles WHERE rolname = current_user
+"""
 _ROLES = """
 SELECT rolname, jsonb_build_object('rolcanlogin', rolcanlogin, 'rolsuper', rolsuper, 'rolbypassrls', rolbypassrls, 'rolcreaterole', rolcreaterole,
                                    'rolcreatedb', rolcreatedb, 'rolreplication', rolreplication), coalesce(rolconfig, '{}')
@@ -95,6 +100,7 @@ class Actual:
     database_rights: frozenset[tuple[str, str]]
     public: Sequence[tuple[str, str, str]]
     monitor_uses_public: bool
+    reads_verifiers: bool
     openings: Sequence[catalogue.Opening]
 
 
@@ -110,9 +116,7 @@ class Step:
 
 def observe(connection: psycopg.Connection[tuple[Any, ...]]) -> Actual:
     """A constant number of queries."""
-    superuser = connection.execute(
-        "SELECT rolsuper, has_schema_privilege(%s, 'public', 'USAGE') FROM pg_roles WHERE rolname = current_user", (MONITOR,)
-    ).fetchone()
+    own = connection.execute(_OWN, {"monitor": MONITOR, "operations": OPERATIONS}).fetchone()
     roles: dict[str, Mapping[str, bool]] = {}
     settings: dict[str, Mapping[str, str]] = {}
     wanted = sorted({*ROLES, *MEMBERSHIPS, *DATABASE_RIGHTS})
@@ -124,21 +128,28 @@ def observe(connection: psycopg.Connection[tuple[Any, ...]]) -> Actual:
     database = connection.execute("SELECT current_database()").fetchone()
     return Actual(
         database=str(database[0]) if database else "",
-        superuser=bool(superuser and superuser[0]),
+        superuser=bool(own and own[0]),
         roles=roles,
         settings=settings,
         members=members,
         database_rights=frozenset((grantee, right) for _database, grantee, right in rights),
         public=[(kind, name, right) for kind, name, right in connection.execute(_PUBLIC).fetchall()],
-        monitor_uses_public=bool(superuser and superuser[1]),
+        monitor_uses_public=bool(own and own[1]),
+        reads_verifiers=bool(own and own[2]),
         openings=catalogue.openings(*catalogue.observe(connection)),
     )
 
 
 def plan(actual: Actual, driver: str) -> list[Step]:
     """What to do, in order. Pure. On RDS nobody may change the catalogue's rights or give BYPASSRLS: both are left out (see ``notes``)."""
+    from psycopg import sql
+
     steps = [*_roles(actual, driver), *_memberships(actual), *_settings(actual), *_database(actual), *_public(actual)]
     if driver == SELF_MANAGED:
+        if not actual.reads_verifiers:
+            # To notice a password that somebody else changed.
+            grant = sql.SQL("GRANT SELECT (rolname, rolpassword) ON pg_catalog.pg_authid TO {}").format(sql.Identifier(OPERATIONS))
+            steps.append(Step(f"verifiers for {OPERATIONS}", False, True, [grant]))
         for opening in actual.openings:
             before = {"public": opening.revoke, "missing": list(opening.grant)}
             steps.append(Step(opening.object, before, {"public": False, "missing": []}, catalogue.statements(opening)))

@@ -16,7 +16,8 @@ from alembic import op
 from psycopg import sql
 
 EVERYTHING = ("SELECT", "INSERT", "UPDATE", "DELETE")
-# Plans of the tenants' functions use indexes that start with tenant_id whatever a tenant sets, so that the number of pages read tells nothing about others.
+# Whatever a tenant sets in its session: plans behind its views use indexes that start with tenant_id, so that the number of pages read tells nothing about
+# others, and nothing about these plans is printed.
 PINNED = {
     "search_path": "pg_catalog, pg_temp",
     "row_security": "on",
@@ -26,6 +27,10 @@ PINNED = {
     "enable_indexonlyscan": "on",
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
+    "debug_print_parse": "off",
+    "debug_print_rewritten": "off",
+    "debug_print_plan": "off",
+    "client_min_messages": "warning",
 }
 OPTIONS = sql.SQL(" ").join(
     sql.SQL("SET {} TO {}").format(sql.Identifier(name), sql.SQL(", ").join(sql.Literal(item.strip()) for item in value.split(",")))
