@@ -91,6 +91,11 @@ seconds:
   returned: success
   type: float
   sample: 21.4
+postgresql_primary:
+  description: Region whose PostgreSQL server is the primary.
+  returned: when O(state=started)
+  type: str
+  sample: us-east-1
 name:
   description: Name of the sandbox on this machine.
   returned: success

@@ -119,7 +119,7 @@ def stop_in_order(context: Context, names: Iterable[str], say: Say) -> list[str]
         if name in held:
             supervisor.stop(name, STOP_SECONDS)
         else:
-            processes.end([group], STOP_SECONDS)
+            processes.end([group], STOP_SECONDS, signal_number(parts[name].stop_signal if name in parts else "TERM"))
         say(f"{name} stopped")
 
     for group in groups.values():
@@ -169,9 +169,7 @@ class Up:
 
     def _replace(self, names: list[str]) -> None:
         if names:
-            groups = processes.find(self.context.data)
-            processes.end([groups[name] for name in names if name in groups])
-            self.result.done.append(f"ended without their supervisor: {', '.join(sorted(names))}")
+            self.result.done += [f"{name}: ended, it had lost its supervisor" for name in stop_in_order(self.context, names, lambda _text: None)]
 
     def _resume(self, names: list[str]) -> None:
         groups = processes.find(self.context.data)
@@ -197,6 +195,8 @@ class Up:
         began = time.monotonic()
         done = part.prepare()
         if program is not None:
+            if done and program.name in self.supervisor.pids():
+                done += self._reread(part, program)
             if program.name not in self.supervisor.pids():
                 self.supervisor.start(program.name)
                 done.append("started")
@@ -206,6 +206,16 @@ class Up:
         self.ready += 1
         self.result.done += [f"{part.id}: {what}" for what in done]
         self.say(f"{part.id} ready after {time.monotonic() - began:.1f} s ({self.ready} of {len(self.parts)})")
+
+    def _reread(self, part: Part, program: Program) -> list[str]:
+        """Make a running server use files that have changed."""
+        if part.when_changed == "restart":
+            self.supervisor.stop(program.name, program.stop_seconds)
+            return ["stopped, its files have changed"]
+        if part.when_changed:
+            self.supervisor.signal(program.name, part.when_changed)
+            return ["told to read its files again"]
+        return []
 
     def _alive(self, name: str, pid: int) -> None:
         if not pid or not psutil.pid_exists(pid):

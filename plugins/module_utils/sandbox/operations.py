@@ -12,7 +12,8 @@ from ..common.errors import OpsError
 from ..common.progress import Progress
 from . import catalogue, faults, lifecycle, status
 from .context import Context
-from .settings import read_marker, resolve
+from .parts.postgresql import Postgresql
+from .settings import REGIONS, read_marker, resolve
 
 
 def _context(parameters: Mapping[str, Any]) -> Context:
@@ -38,7 +39,8 @@ def start(parameters: Mapping[str, Any], check: bool) -> dict[str, Any]:
 
         up = lifecycle.Up(context, say)
         result = up.check() if check else up.run()
-    return _result(context, result)
+    primary = next((region for region in REGIONS if not Postgresql(context, region).follows), REGIONS[0])
+    return {**_result(context, result), "postgresql_primary": primary}
 
 
 def stop(parameters: Mapping[str, Any], check: bool) -> dict[str, Any]:

@@ -22,6 +22,10 @@ class Part(ABC):
     component: str
     system: str
     start_timeout = 60.0
+    # What a running server needs when its files have changed: a signal, ``restart``, or nothing.
+    when_changed = "restart"
+    # The signal that ends the server in good order.
+    stop_signal = "TERM"
     # How long, in seconds, a living process that does not answer yet counts as starting and not as unreachable.
     grace = 15.0
 

@@ -128,13 +128,16 @@ def _parent(process: psutil.Process) -> int:
         return 0
 
 
-def end(groups: Iterable[Group], seconds: float = 5.0) -> list[str]:
-    """End these processes: continue, SIGTERM, and SIGKILL after ``seconds``. Returns the programs that were ended."""
+def end(groups: Iterable[Group], seconds: float = 5.0, number: int = signal.SIGTERM) -> list[str]:
+    """End these processes: signal ``number`` to the servers, and SIGKILL to all after ``seconds``. Returns the programs that were ended."""
     chosen = list(groups)
     members = [process for group in chosen for process in group.members]
-    for number in (signal.SIGTERM, signal.SIGCONT):
-        for group in chosen:
-            group.send(number)
+    for group in chosen:
+        # A server ends its children itself; without it they are told one by one.
+        for process in [group.main] if group.main else group.members:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        group.send(signal.SIGCONT)
     _gone, alive = psutil.wait_procs(members, timeout=seconds)
     for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):

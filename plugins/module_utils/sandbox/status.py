@@ -110,7 +110,9 @@ def read(context: Context) -> dict[str, Any]:
     after = processes.find(context.data)
     components = [_still(component, after.get(part.id)) for component, part in zip(components, parts, strict=True)]
     supervisor = groups.get("supervisord")
+    supervised = bool(supervisor and supervisor.main)
     unwell = [f"{item.component} {item.region}".strip() + f" is {item.state}" for item in components if item.state != "running"]
+    unwell += [] if supervised else ["supervisord is dead"]
     unwell += [f"{item.name} {item.region} is {item.state}" for item in ways if item.state != "open"]
     return {
         "name": context.settings.name,

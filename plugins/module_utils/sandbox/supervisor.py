@@ -80,7 +80,7 @@ def configuration(programs: Iterable[Program], data: Path, socket_path: Path) ->
         f"logfile = {data}/logs/supervisord.log",
         "logfile_maxbytes = 5MB",
         "logfile_backups = 1",
-        f"pidfile = {data}/run/supervisord.pid",
+        f"pidfile = {data}/supervisord.pid",
         f"childlogdir = {data}/logs",
         f"directory = {data}",
         *(["user = root"] if os.geteuid() == 0 else []),
@@ -200,6 +200,10 @@ class Supervisor:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != NOT_RUNNING:
                 raise OpsError(f"{name} cannot be stopped: {fault.faultString}; see {self.log(name)}") from fault
+
+    def signal(self, name: str, signal_name: str) -> None:
+        """Send a signal (``HUP``) to a program's main process."""
+        self._call("supervisor.signalProcess", name, signal_name)
 
     def pids(self) -> dict[str, int]:
         """Process id of each program that supervisord holds for alive."""

@@ -23,6 +23,7 @@ class Aws(Part):
 
     component = "aws"
     system = "aws"
+    when_changed = ""
     grace = 30.0
 
     @property

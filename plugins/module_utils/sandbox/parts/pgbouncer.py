@@ -28,6 +28,7 @@ class Pgbouncer(Part):
 
     component = "pgbouncer"
     system = "pgbouncer"
+    when_changed = "HUP"
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -67,7 +68,11 @@ class Pgbouncer(Part):
             "auth_query": "SELECT username, verifier FROM pgbouncer.user_lookup($1)",
             "admin_users": "pgbouncer_admin",
             "pool_mode": "transaction",
-            "default_pool_size": 4,
+            # A tenant of the smallest tier may have 5 connections, and both regions' poolers come to the same server.
+            "default_pool_size": 2,
+            # What a client sets for its session must not reach the next one, which gets the same connection.
+            "server_reset_query": "DISCARD ALL",
+            "server_reset_query_always": 1,
             "max_client_conn": 2000,
             "server_idle_timeout": 30,
             "server_connect_timeout": 5,

@@ -63,7 +63,9 @@ class Postgresql(Part):
 
     component = "postgresql"
     system = "postgresql"
-    start_timeout = 60.0
+    when_changed = "HUP"
+    # SIGTERM would wait until the last client has gone.
+    stop_signal = "INT"
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -194,7 +196,7 @@ class Postgresql(Part):
             argv=(self.binary("postgres"), "-D", str(self.data)),
             directory=self.home,
             user=self.account.name,
-            stop_signal="INT",
+            stop_signal=self.stop_signal,
             stop_seconds=12,
         )
 

@@ -50,6 +50,8 @@ class Toxiproxy(Part):
 
     component = "toxiproxy"
     system = "toxiproxy"
+    # Its API brings the proxies into place while it runs.
+    when_changed = ""
 
     @property
     def ports(self) -> tuple[int, ...]:
