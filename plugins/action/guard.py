@@ -33,16 +33,20 @@ class ActionModule(ActionBase):
         """Fail with everything that is wrong, or return what the environment is."""
         result = super().run(tmp, task_vars)
         _validation, args = self.validate_argument_spec(
-            argument_spec={"kinds": {"type": "list", "elements": "str", "default": []}, "connections": {"type": "bool", "default": True}}
+            argument_spec={
+                "kinds": {"type": "list", "elements": "str", "default": []},
+                "connections": {"type": "bool", "default": True},
+                "purposes": {"type": "list", "elements": "str", "default": []},
+            }
         )
         variables = task_vars or {}
         try:
-            result.update(self._check(variables, args["kinds"], args["connections"]))
+            result.update(self._check(variables, args["kinds"], args["purposes"], args["connections"]))
         except OpsError as error:
             result.update(failed=True, msg=error.message)
         return result
 
-    def _check(self, variables: Mapping[str, Any], kinds: Sequence[str], connections: bool) -> dict[str, Any]:
+    def _check(self, variables: Mapping[str, Any], kinds: Sequence[str], purposes: Sequence[str], connections: bool) -> dict[str, Any]:
         _one_inventory(variables.get("ansible_inventory_sources") or ())
         overridden = sorted(set(load_extra_vars(self._loader)) & set(PROTECTED))
         if overridden:
@@ -62,7 +66,7 @@ class ActionModule(ActionBase):
                 raise InvalidInput(f"environment {environment}", [unfit])
             if connections:
                 required = read_requirements(first.evaluate(first.raw.get("leanvibe_ops_required", [])))
-                refuse(environment, gaps(views, required), len(views))
+                refuse(environment, gaps(views, required, purposes), len(views))
             checked = read_policy(environment, first.evaluate(policy))
         except (UndefinedValueError, UnreadableValueError) as error:
             raise InvalidInput("environment policy", [str(error)]) from error

@@ -30,6 +30,13 @@ options:
       - Whether the connection variables are evaluated. V(false) for playbooks that bring the platform up, which is what these variables wait for.
     type: bool
     default: true
+  purposes:
+    description:
+      - What the run is for, beyond every day's work. Values that the inventory declares for certain C(purposes) only, such as the password
+        of a superuser, are asked for when one of them is named here, and otherwise not even looked up.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - leanvibe.ops.attributes
   - leanvibe.ops.attributes.action_group

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,17 +31,23 @@ class Requirement:
     """A value that only the owner of an environment knows.
 
     ``name`` is a variable or a path in one (``leanvibe_ops_postgresql.host``), ``what`` says what it is, ``where`` where to set it.
-    It binds the hosts whose ``leanvibe_ops_system`` is in ``systems`` (empty: every host).
+    It binds the hosts whose ``leanvibe_ops_system`` is in ``systems`` (empty: every host). With ``purposes`` it binds only runs for one of
+    them: the password of a superuser is not for every day.
     """
 
     name: str
     what: str
     where: str
     systems: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
 
     def binds(self, system: str) -> bool:
         """Whether a host of that system needs the value."""
         return not self.systems or system in self.systems
+
+    def serves(self, purposes: Collection[str]) -> bool:
+        """Whether a run for these purposes needs the value."""
+        return not self.purposes or not set(self.purposes).isdisjoint(purposes)
 
 
 @dataclass(frozen=True)
@@ -77,33 +83,35 @@ def read_requirements(data: Any) -> list[Requirement]:
     problems: list[str] = []
     requirements: list[Requirement] = []
     if not isinstance(data, Sequence) or isinstance(data, (str, bytes)):
-        raise InvalidInput("leanvibe_ops_required", ["it is a list of {name, what, where, systems}"])
+        raise InvalidInput("leanvibe_ops_required", ["it is a list of {name, what, where, systems, purposes}"])
     for number, entry in enumerate(data):
         if not isinstance(entry, Mapping) or not all(isinstance(entry.get(key), str) and entry[key] for key in ("name", "what", "where")):
             problems.append(f"entry {number} needs name, what and where as text")
             continue
-        unknown = sorted(set(entry) - {"name", "what", "where", "systems"})
+        unknown = sorted(set(entry) - {"name", "what", "where", "systems", "purposes"})
         if unknown:
             problems.append(f"entry {entry['name']} has unknown keys: {', '.join(unknown)}")
-        requirements.append(Requirement(entry["name"], entry["what"], entry["where"], tuple(entry.get("systems") or ())))
+        systems, purposes = (tuple(entry.get(key) or ()) for key in ("systems", "purposes"))
+        requirements.append(Requirement(entry["name"], entry["what"], entry["where"], systems, purposes))
     if problems:
         raise InvalidInput("leanvibe_ops_required", problems)
     return requirements
 
 
-def gaps(hosts: Iterable[HostView], requirements: Sequence[Requirement]) -> list[Gap]:
+def gaps(hosts: Iterable[HostView], requirements: Sequence[Requirement], purposes: Collection[str] = ()) -> list[Gap]:
     """Everything that is missing: what is declared as required first, then every other value of ours that cannot be evaluated.
 
     Of the others each host's connection variables are evaluated, and on the first host all: what they share needs one look only.
-
     A value that cannot be evaluated only because a declared one is missing is left out: setting that one mends it.
+    What serves none of the run's ``purposes`` is not evaluated at all, nor is what refers to it.
     """
     views = list(hosts)
-    declared = {requirement.name for requirement in requirements}
+    declared = {requirement.name: requirement.serves(purposes) for requirement in requirements}
     owed: dict[tuple[str, str], Gap] = {}
     for host in views:
         for requirement in requirements:
-            reason = _lack(host, requirement.name) if requirement.binds(str(host.raw.get("leanvibe_ops_system", ""))) else None
+            bound = declared[requirement.name] and requirement.binds(str(host.raw.get("leanvibe_ops_system", "")))
+            reason = _lack(host, requirement.name) if bound else None
             if reason is not None:
                 owed.setdefault((requirement.name, reason), Gap(requirement.name, reason, requirement)).hosts.append(host.name)
     others: dict[str, dict[str, set[str]]] = {}
@@ -154,7 +162,7 @@ def _is_container(value: Any) -> bool:
     return isinstance(value, (Mapping, list, tuple))
 
 
-def _walk_ours(host: HostView, declared: set[str], *, shared: bool) -> Iterator[tuple[str, str]]:
+def _walk_ours(host: HostView, declared: Mapping[str, bool], *, shared: bool) -> Iterator[tuple[str, str]]:
     """A host's own connection variables; with ``shared`` also what all hosts have in common, which is looked at on one of them only."""
     own = f"{OURS}{host.raw.get('leanvibe_ops_system', '')}"
     for name, value in host.raw.items():
@@ -163,7 +171,7 @@ def _walk_ours(host: HostView, declared: set[str], *, shared: bool) -> Iterator[
             yield from _walk(host, name, value, declared)
 
 
-def _walk(host: HostView, path: str, value: Any, declared: set[str]) -> Iterator[tuple[str, str]]:
+def _walk(host: HostView, path: str, value: Any, declared: Mapping[str, bool]) -> Iterator[tuple[str, str]]:
     if path in declared:
         return
     if isinstance(value, Mapping):
@@ -172,7 +180,7 @@ def _walk(host: HostView, path: str, value: Any, declared: set[str]) -> Iterator
     elif _is_container(value):
         for number, part in enumerate(value):
             yield from _walk(host, f"{path}[{number}]", part, declared)
-    else:
+    elif not (isinstance(value, str) and any(name in value for name, serves in declared.items() if not serves)):
         try:
             host.evaluate(value)
         except UndefinedValueError as hint:

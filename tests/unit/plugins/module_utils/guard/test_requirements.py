@@ -133,3 +133,21 @@ def test_each_host_is_asked_for_its_own_connection_and_one_for_what_all_share() 
     redis = [host(name, leanvibe_ops_system="redis", leanvibe_ops_redis="undef:redis", **shared) for name in ("r-1", "r-2")]
     neo4j = host("n-1", leanvibe_ops_system="neo4j", leanvibe_ops_neo4j="fine", leanvibe_ops_neo4j_more="undef:more", **shared)
     assert names(*redis, neo4j) == [("leanvibe_ops_neo4j_more", ["n-1"]), ("leanvibe_ops_redis", ["r-1", "r-2"]), ("leanvibe_ops_registry", ["r-1"])]
+
+
+def test_what_serves_another_purpose_is_neither_asked_for_nor_looked_up() -> None:
+    view = host(
+        "pg", leanvibe_ops_system="postgresql", leanvibe_ops_secret_root="undef:X", leanvibe_ops_postgresql_root={"password": "var:leanvibe_ops_secret_root"}
+    )
+    looked_up: list[Any] = []
+
+    def evaluate(value: Any) -> Any:
+        looked_up.append(value)
+        return view.evaluate(value)
+
+    watched = HostView(view.name, view.raw, evaluate)
+    required = [Requirement("leanvibe_ops_secret_root", "what", "where", ("postgresql",), ("laying",))]
+    assert gaps([watched], required) == []
+    assert gaps([watched], required, ["something else"]) == []
+    assert not any("root" in str(value) for value in looked_up)
+    assert [gap.name for gap in gaps([watched], required, ["laying"])] == ["leanvibe_ops_secret_root"]
