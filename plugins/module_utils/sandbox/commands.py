@@ -15,7 +15,7 @@ from .files import Account
 from .supervisor import MEMBER_VARIABLE, PROGRAM_VARIABLE
 
 
-class CommandFailed(OpsError):  # noqa: N818  named like its family
+class CommandFailed(OpsError):
     """The program ended with another status than 0; the message carries the end of what it wrote."""
 
 

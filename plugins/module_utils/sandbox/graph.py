@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from ..common.errors import OpsError
 
 
-class StepsFailed(OpsError):  # noqa: N818  named like its family
+class StepsFailed(OpsError):
     """At least one step failed; the message names each with its reason, and those that could not be tried."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ..common.errors import OpsError, Unreachable
 
 
-class NotReady(OpsError):  # noqa: N818  named like its family
+class NotReady(OpsError):
     """It does not answer yet, or not as it should; asking again may help."""
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from .model import Tenant
 
-SECRET_NAME = "tenant-credentials"
+SECRET_NAME = "tenant-credentials"  # noqa: S105  a name, not a secret
 ANNOTATION_GENERATION = "leanvibe.ai/credentials-generation"
 ANNOTATION_STATE = "leanvibe.ai/credentials-state"
 PENDING = "pending"

@@ -21,7 +21,7 @@ LAST_LINES = 15
 SECONDS_TO_END = 5.0
 
 
-class BuildFailed(OpsError):  # noqa: N818
+class BuildFailed(OpsError):
     """A command of a build failed or ran out of time; the message holds the last lines of its output and the log's path."""
 
 

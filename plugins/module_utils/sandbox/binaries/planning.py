@@ -20,7 +20,7 @@ from .toolchains import JAVA_NEEDED, MAVEN_NEEDED, Toolchains, go_needed
 KUBEBUILDER = "KUBEBUILDER_ASSETS"
 
 
-class MissingPrerequisites(OpsError):  # noqa: N818
+class MissingPrerequisites(OpsError):
     """Something must be installed by hand first; the message names everything that is missing, each with the command that mends it."""
 
     def __init__(self, problems: Sequence[str]) -> None:
