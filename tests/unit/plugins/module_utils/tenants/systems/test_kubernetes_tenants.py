@@ -389,6 +389,17 @@ def test_another_home_than_the_secrets_is_refused_in_both_regions(clusters: dict
     assert writes(clusters) == []
 
 
+@pytest.mark.parametrize("region", [EAST, WEST])
+def test_the_secrets_word_on_the_home_stops_everything_else(clusters: dict[str, Cluster], region: str) -> None:
+    everything([tenant()])
+    for cluster in clusters.values():
+        cluster.objects[("namespaces", "", "tenant-acme")]["metadata"]["annotations"]["leanvibe.ai/home-region"] = WEST
+    writes(clusters)
+    result = only(run(region, "prepare", [tenant(region=WEST, tier="enterprise")]))
+    assert (result["verdict"], result["changed"]) == ("refused", False)
+    assert writes(clusters) == []
+
+
 def test_another_home_is_refused_even_where_the_copy_was_never_made(clusters: dict[str, Cluster]) -> None:
     for region in (EAST, WEST):
         run(region, "prepare", [tenant()])
