@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http
 import json
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from ..common.errors import AccessDenied, Conflict, OpsError, Unreachable
 from .kubernetes_config import Access, load
@@ -84,7 +85,9 @@ class KubernetesClient:
         options: dict[str, Any] = {"num_pools": 2, "maxsize": connections, "block": True, "retries": False, "ssl_context": access.tls}
         if access.server_name:
             options.update(server_hostname=access.server_name, assert_hostname=access.server_name)
-        self._pool = urllib3.ProxyManager(access.proxy, **options) if access.proxy else urllib3.PoolManager(**options)
+        self._manager = urllib3.ProxyManager(access.proxy, **options) if access.proxy else urllib3.PoolManager(**options)
+        self._pool = self._manager.connection_from_url(access.server)
+        self._prefix = urlsplit(access.server).path.rstrip("/")
         self._access = access
         self._timeout = timeout
         self._count = threading.Lock()
@@ -101,7 +104,7 @@ class KubernetesClient:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._pool.clear()
+        self._manager.clear()
 
     @property
     def server(self) -> str:
@@ -170,7 +173,7 @@ class KubernetesClient:
         """Send until there is an answer or time is up. All that is sent may be repeated: see create() about POST."""
         import urllib3
 
-        url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self._prefix}{path}" + (f"?{urlencode(query)}" if query else "")
         data = json.dumps(body).encode() if body is not None else None
         deadline = time.monotonic() + self._timeout
         refused: str | None = None
@@ -210,7 +213,7 @@ class KubernetesClient:
         from urllib3 import Timeout
 
         timeout = Timeout(connect=min(_CONNECT, left), read=left)
-        return self._pool.request(method, url, body=data, headers=headers, timeout=timeout, pool_timeout=left, redirect=False)
+        return self._pool.urlopen(method, url, body=data, headers=headers, timeout=timeout, pool_timeout=math.ceil(left), retries=False, redirect=False)
 
 
 def _reason(error: Exception) -> str:

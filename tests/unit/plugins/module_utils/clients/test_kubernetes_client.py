@@ -206,6 +206,13 @@ def test_get_of_what_is_missing_is_none_but_a_denied_get_is_not(server: Server, 
         client.get(CONFIG_MAP, "ns", "x")
 
 
+def test_an_api_behind_a_path_is_asked_there(server: Server) -> None:
+    client = KubernetesClient(Access(f"{server.url}/k8s/clusters/c-1", None), "leanvibe.ops", timeout=2, connections=1)
+    server.answers = [(200, OBJECT, {})]
+    client.get(CONFIG_MAP, "ns", "x")
+    assert server.asked[0]["path"] == "/k8s/clusters/c-1/api/v1/namespaces/ns/configmaps/x"
+
+
 def test_a_refused_plugin_token_is_renewed_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens: Iterator[str] = iter(["old", "new", "never"])
     access = Access(server.url, None)
