@@ -273,6 +273,47 @@ def test_an_exec_plugin_can_log_in(clusters: Kubernetes, tmp_path: Path) -> None
     assert set(verdicts(returned).values()) == {"succeeded"}
 
 
+READ_WRITE = ["get", "list", "create", "patch"]
+OPERATOR_RULES: list[dict[str, Any]] = [
+    {"apiGroups": [""], "resources": ["namespaces", "secrets"], "verbs": READ_WRITE},
+    {"apiGroups": [""], "resources": ["resourcequotas", "limitranges", "configmaps", "serviceaccounts"], "verbs": [*READ_WRITE, "delete"]},
+    {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": [*READ_WRITE, "delete"]},
+    {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": [*READ_WRITE, "delete", "escalate", "bind"]},
+    {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings"], "verbs": [*READ_WRITE, "delete"]},
+    {
+        "apiGroups": ["admissionregistration.k8s.io"],
+        "resources": ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+        "verbs": ["get", "list", "create", "patch"],
+    },
+]
+
+
+def test_the_documented_rights_are_enough_and_a_missing_one_is_named(clusters: Kubernetes) -> None:
+    """docs/tenants/kubernetes.md, "Rights that a run needs", with a short-lived token in place of the administrator's certificate."""
+    tenant, place = clusters.tenant("rights"), clusters.tenant("operator")
+    namespace, name = f"tenant-{place['id']}", f"ka-operator-{clusters.run_id}"
+    clusters.kubectl(EAST, "create", "namespace", namespace)
+    clusters.kubectl(EAST, "create", "serviceaccount", "operator", "-n", namespace)
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": OPERATOR_RULES}
+    clusters.kubectl(EAST, "create", "-f", "-", given=role)
+    clusters.kubectl(EAST, "create", "clusterrolebinding", name, f"--clusterrole={name}", f"--serviceaccount={namespace}:operator")
+    try:
+        connection = {"kubeconfig": str(clusters.token_kubeconfig(EAST, place, "operator"))}
+        for phase in ("prepare", "finish"):
+            returned = clusters.module(EAST, phase, [tenant], ready=[tenant["id"]], connection=connection)
+            assert verdicts(returned) == {tenant["id"]: "succeeded"}, returned
+            assert changes(returned)
+        suspended = clusters.module(EAST, "prepare", [{**tenant, "state": "suspended"}], connection=connection)
+        assert verdicts(suspended) == {tenant["id"]: "succeeded"}, suspended
+        clusters.kubectl(EAST, "patch", "clusterrole", name, "-p", json.dumps({"rules": OPERATOR_RULES[1:]}))
+        deadline = time.monotonic() + 10
+        while "msg" not in (denied := clusters.module(EAST, "prepare", [tenant], check=True, connection=connection)):
+            assert time.monotonic() < deadline
+        assert 'cannot list resource "' in denied["msg"]
+    finally:
+        clusters.kubectl(EAST, "delete", "clusterrole,clusterrolebinding", name)
+
+
 @pytest.mark.faults(sample=2)
 @pytest.mark.parametrize("seconds", [0.25, 0.4, 0.6, 0.8, 1.0, 1.3])
 def test_a_killed_run_is_completed_by_the_next(clusters: Kubernetes, tmp_path: Path, seconds: float) -> None:

@@ -257,6 +257,21 @@ def test_our_label_is_not_for_tenants(clusters: Kubernetes, pair: tuple[Tenant, 
     assert not allowed(clusters, token, "create", "-f", "-", "--dry-run=server", given=given)
 
 
+def test_disks_of_nodes_and_the_servers_database_are_not_for_filling(clusters: Kubernetes, pair: tuple[Tenant, Tenant], token: Path, pod: Any) -> None:
+    made = json.loads(clusters.kubectl(EAST, "create", "-f", "-", "--dry-run=server", "-o", "json", kubeconfig=token, given=pod("big")).stdout)
+    assert made["spec"]["containers"][0]["resources"]["limits"]["ephemeral-storage"] == "1Gi"
+    greedy = pod("big", container={"resources": {"limits": {"ephemeral-storage": "1Ti"}}})
+    assert not allowed(clusters, token, "create", "-f", "-", "--dry-run=server", given=greedy)
+    namespace = f"tenant-{pair[0]['id']}"
+    clusters.kubectl(EAST, "patch", "resourcequota", "tenant-quota", "-n", namespace, "-p", '{"spec": {"hard": {"count/configmaps": "2"}}}')
+    one_more = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one-more"}}
+    deadline = time.monotonic() + 10
+    while allowed(clusters, token, "create", "-f", "-", "--dry-run=server", given=one_more):
+        assert time.monotonic() < deadline, "the number of objects is not limited"
+    repaired = clusters.module(EAST, "prepare", [pair[0]])
+    assert [change["object"] for change in repaired["results"][0]["changes"]] == [f"ResourceQuota {namespace}/tenant-quota"]
+
+
 def test_a_suspended_tenants_token_opens_nothing(clusters: Kubernetes) -> None:
     tenant = clusters.tenant("iso-off")
     clusters.everything([tenant])
