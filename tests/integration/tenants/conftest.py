@@ -150,3 +150,11 @@ def pod() -> Callable[..., dict[str, Any]]:
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
     return make
+
+
+@pytest.fixture(scope="session")
+def stores(clusters: Kubernetes, sandbox: dict[str, Any], credentials: dict[str, Any], sandbox_dir: Path) -> Iterator[Any]:
+    """Redis, Neo4j and the object store of the running sandbox (stores.py)."""
+    from stores import Stores, cleaned
+
+    yield from cleaned(Stores(clusters, sandbox, credentials, sandbox_dir))
