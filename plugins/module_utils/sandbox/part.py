@@ -21,7 +21,7 @@ class Part(ABC):
 
     component: str
     system: str
-    start_timeout = 60.0
+    start_timeout = 180.0
     # What a running server needs when its files have changed: a signal, ``restart``, or nothing.
     when_changed = "restart"
     # The signal that ends the server in good order.
