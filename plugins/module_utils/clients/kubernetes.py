@@ -11,6 +11,7 @@ from __future__ import annotations
 import http
 import json
 import math
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -184,6 +185,8 @@ class KubernetesClient:
             try:
                 response = self._send(method, url, data, content_type, token, left)
             except urllib3.exceptions.HTTPError as error:
+                if isinstance(error.args[0] if error.args else None, ssl.SSLCertVerificationError):
+                    raise Unreachable(f"{self.server} shows a certificate that the kubeconfig's authority did not sign ({_reason(error)})") from error
                 last, pause = _reason(error), None
             else:
                 if response.status == http.HTTPStatus.UNAUTHORIZED and self._access.plugin is not None and refused is None:

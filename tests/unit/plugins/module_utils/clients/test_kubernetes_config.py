@@ -6,16 +6,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
+import socket
 import ssl
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.leanvibe.ops.plugins.module_utils.clients.kubernetes import KubernetesClient, Resource
 from ansible_collections.leanvibe.ops.plugins.module_utils.clients.kubernetes_config import load
-from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import AccessDenied, InvalidInput
+from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import AccessDenied, InvalidInput, Unreachable
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -94,21 +99,21 @@ def test_a_client_certificate_is_loaded_and_leaves_no_file(tmp_path: Path, monke
 
 
 def test_a_plugin_is_run_once_and_again_when_its_token_is_refused(tmp_path: Path) -> None:
-    access = load(write(tmp_path, plugin(tmp_path, {"token": "count"})), None, 10)
+    access = load(write(tmp_path, plugin(tmp_path, {"token": "count"})), None, 30)
     assert [access.bearer(), access.bearer(), access.bearer(refused="other")] == ["run1"] * 3
     assert access.bearer(refused="run1") == "run2"
 
 
 def test_a_plugins_token_is_renewed_before_it_expires(tmp_path: Path) -> None:
     soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
-    access = load(write(tmp_path, plugin(tmp_path, {"token": "count", "expirationTimestamp": soon.strftime("%Y-%m-%dT%H:%M:%SZ")})), None, 10)
+    access = load(write(tmp_path, plugin(tmp_path, {"token": "count", "expirationTimestamp": soon.strftime("%Y-%m-%dT%H:%M:%SZ")})), None, 30)
     assert access.bearer() == "run2"
 
 
 def test_a_plugin_may_give_a_certificate(tmp_path: Path) -> None:
     certificate, key = pair()
     user = plugin(tmp_path, {"clientCertificateData": certificate.decode(), "clientKeyData": key.decode()})
-    access = load(write(tmp_path, user, {"server": "https://one"}), None, 10)
+    access = load(write(tmp_path, user, {"server": "https://one"}), None, 30)
     assert access.bearer() is None
     assert access.tls is not None
 
@@ -119,13 +124,13 @@ def test_a_plugin_may_give_a_certificate(tmp_path: Path) -> None:
         ({"status": None}, "printed no ExecCredential"),
         ({"status": {}}, "printed neither a token nor a certificate"),
         ({"status": {"token": "x"}, "code": 3}, "ended with status 3: no such profile prod"),
-        ({"status": {"token": "x"}, "seconds": 5}, "timed out"),
+        ({"status": {"token": "x"}, "seconds": 30}, "timed out"),
     ],
 )
 def test_a_plugin_that_fails_says_why(tmp_path: Path, arguments: dict[str, Any], said: str) -> None:
     path = write(tmp_path, plugin(tmp_path, **arguments))
     with pytest.raises(AccessDenied, match=said):
-        load(path, None, 1)
+        load(path, None, 1 if arguments.get("seconds") else 30)
 
 
 @pytest.mark.parametrize(
@@ -156,5 +161,33 @@ def test_a_file_that_is_no_kubeconfig_is_refused(tmp_path: Path, text: str) -> N
 
 def test_no_secret_is_in_the_representation(tmp_path: Path) -> None:
     access = load(write(tmp_path, {"token": "s3cret"}), None, 5)
-    with_plugin = load(write(tmp_path, plugin(tmp_path, {"token": "s3cret"})), None, 10)
+    with_plugin = load(write(tmp_path, plugin(tmp_path, {"token": "s3cret"})), None, 30)
     assert "s3cret" not in repr(access) + repr(with_plugin)
+
+
+def test_a_server_of_another_authority_is_refused_at_once(tmp_path: Path) -> None:
+    """No time is spent on repetitions, and no token is sent."""
+    certificate, key = pair()
+    (tmp_path / "server.pem").write_bytes(certificate + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    received: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _address = listener.accept()
+        with contextlib.suppress(ssl.SSLError, OSError), context.wrap_socket(connection, server_side=True) as secure:
+            received.append(secure.recv(100))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    authority = base64.b64encode(pair()[0]).decode()
+    cluster = {"server": f"https://127.0.0.1:{listener.getsockname()[1]}", "certificate-authority-data": authority}
+    client = KubernetesClient(load(write(tmp_path, {"token": "s3cret"}, cluster), None, 5), "leanvibe.ops", timeout=20, connections=1)
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="did not sign"):
+        client.get(Resource("v1", "Namespace", "namespaces", namespaced=False), None, "default")
+    assert time.monotonic() - began < 10
+    thread.join(5)
+    listener.close()
+    assert received in ([], [b""])
