@@ -118,6 +118,8 @@ class S3Client:
             else:
                 if answer.status < 300:
                     return answer
+                if body:
+                    self._drop()  # a store may refuse before it has read the body, and would take the rest of it for the next request
                 if answer.status not in _AGAIN or time.monotonic() + pause >= deadline:
                     raise self._error(answer, method, path)
             time.sleep(pause)

@@ -164,7 +164,7 @@ class Stores:
             aws_access_key_id=access_key or root["access_key_id"],
             aws_secret_access_key=secret_key or root["secret_access_key"],
             verify=self.sandbox["ca_file"],
-            config=Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+            config=Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 1}, signature_version="s3v4", s3={"addressing_style": "path"}),
         )
 
     def tenant_s3(self, tenant: Mapping[str, Any], region: str = EAST) -> Any:
