@@ -155,6 +155,7 @@ def _new_role(result: TenantPlan, wanted: Mapping[str, Any], settings: Mapping[s
     from psycopg import sql
 
     name = result.tenant.database_name
+    wanted = {key: value for key, value in wanted.items() if key != "expires"}
     after = {**wanted, **settings, "groups": [TENANTS], "password": REDACTED}
     result.changes = [Change(f"role {name}", "create", tuple(after), None, after), *(change for change in result.changes if change.object != f"role {name}")]
     create = sql.SQL("CREATE ROLE {} {} IN ROLE {}").format(sql.Identifier(name), _words(wanted), sql.Identifier(TENANTS))
