@@ -26,7 +26,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Group:
-    """Items that say the same about different tenants of one place."""
+    """Items that say the same: about several tenants of one place, or about the same tenants of several places."""
 
     verdict: str
     place: str
@@ -49,13 +49,16 @@ def matrix(report: Report) -> Matrix:
 
 
 def groups(items: list[Item]) -> list[Group]:
-    """Put items with equal verdict, place and message together, in the order in which they come."""
+    """Put items that say the same together, in the order in which they come."""
     together: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for item in items:
         parts = item.subject.split("/")
         place = "/".join(parts[:2]) if len(parts) == 3 and list(item.tenants) == [parts[2]] else item.subject
         together[(item.verdict, place, item.message)] += item.tenants
-    return [Group(verdict, place, message, tuple(dict.fromkeys(tenants))) for (verdict, place, message), tenants in together.items()]
+    places: dict[tuple[str, str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (verdict, place, message), tenants in together.items():
+        places[(verdict, message, tuple(dict.fromkeys(tenants)))].append(place)
+    return [Group(verdict, ", ".join(where), message, tenants) for (verdict, message, tenants), where in places.items()]
 
 
 def some(names: tuple[str, ...], limit: int = 8) -> str:

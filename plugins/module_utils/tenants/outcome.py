@@ -20,7 +20,7 @@ _NOT_WRITTEN = {
     REPLICA: "{system} itself replicates into {region}; nothing is written there (leanvibe_ops_placement)",
     ABSENT: "{system} is declared absent in {region} (leanvibe_ops_placement)",
 }
-NO_HOST = "tenants belong here (leanvibe_ops_placement), but no host of the inventory stands for it; add one or declare the system absent"
+NO_HOST = "tenants belong here (leanvibe_ops_placement), but no host of this run stands for it; add one (or leave --limit out), or declare the system absent"
 DASHBOARD = "the tenants' dashboards wait for monitoring, which this platform does not have yet"
 
 
@@ -161,9 +161,14 @@ def action_items(outcome: Outcome, placement: Mapping[str, Mapping[str, str]]) -
     return [*items, Item("tenants.dashboard", "control/monitoring", "skipped", DASHBOARD)]
 
 
+def strangers(ids: Sequence[str]) -> str:
+    """What to say about tenants that are there without being declared; names that no tenant can have are told here, the others are the item's tenants."""
+    odd = sorted(set(ids) - set(valid_ids(ids)))
+    return f"there, but not declared{': ' + ', '.join(odd) if odd else ''}. Declare them again, or take them out on purpose"
+
+
 def _left_alone(place: str, ids: list[str]) -> Item:
-    message = f"there, but not declared: {', '.join(ids)}. Left alone: declare them again, or take them out on purpose"
-    return Item("tenants.undeclared", place, "skipped", message, valid_ids(ids))
+    return Item("tenants.undeclared", place, "skipped", f"{strangers(ids)}; they are left alone", valid_ids(ids))
 
 
 def notes(outcome: Outcome) -> list[str]:

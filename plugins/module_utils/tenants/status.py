@@ -10,7 +10,7 @@ from typing import Any
 
 from ..registry.observed import Known
 from ..reports.model import Item
-from .outcome import NO_HOST, Endpoint, Merged, Outcome, around, missing, platform_changes, undeclared_in, valid_ids
+from .outcome import NO_HOST, Endpoint, Merged, Outcome, around, missing, platform_changes, strangers, undeclared_in, valid_ids
 from .placement import ALL, HOME
 
 RUNBOOK = "roles/tenant_status/README.md"
@@ -65,9 +65,7 @@ def _registry(outcome: Outcome, known: Known | None, problem: str) -> list[Item]
         for tenant, reason in sorted(outcome.refused.items())
     ]
     if outcome.undeclared:
-        told = ", ".join(outcome.undeclared)
-        message = f"the registry knows, but nobody declares: {told}. Declare them again, or take them out on purpose"
-        items.append(Item("tenants.undeclared", "control/registry", "degraded", message, valid_ids(outcome.undeclared), runbook=RUNBOOK))
+        items.append(Item("tenants.undeclared", "control/registry", "degraded", strangers(outcome.undeclared), valid_ids(outcome.undeclared), runbook=RUNBOOK))
     for run in known.runs:
         if run["operation"] == "tenants" and run["finished"] is None:
             told = f"run {run['run_id']} of {run['owner']}, started {run['started']}, has not ended"
@@ -93,6 +91,5 @@ def status_items(outcome: Outcome, known: Known | None, problem: str, placement:
         if platform := platform_changes(endpoint):
             items.append(Item(f"tenants.{endpoint.system}", endpoint.place, "degraded", _drift(platform), runbook=RUNBOOK))
         if undeclared := undeclared_in(endpoint):
-            message = f"there, but not declared: {', '.join(undeclared)}. Declare them again, or take them out on purpose"
-            items.append(Item("tenants.undeclared", endpoint.place, "degraded", message, valid_ids(undeclared), runbook=RUNBOOK))
+            items.append(Item("tenants.undeclared", endpoint.place, "degraded", strangers(undeclared), valid_ids(undeclared), runbook=RUNBOOK))
     return items
