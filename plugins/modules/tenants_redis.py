@@ -137,7 +137,7 @@ from ..module_utils.tenants.systems.redis import run
 
 
 def main() -> None:
-    extra = {"measure": {"type": "bool", "default": False}, "measure_keys": {"type": "int", "default": 100000}}
+    extra = {"measure": {"type": "bool", "default": False}, "measure_keys": {"type": "int", "default": 100000, "no_log": False}}
     module = AnsibleModule(argument_spec=argument_spec(connection=CONNECTION, **extra), supports_check_mode=True)
     try:
         module.exit_json(**run(module.params, check_mode=module.check_mode))
