@@ -122,7 +122,7 @@ def connect(connection: Mapping[str, Any], timeout: float) -> Neo4jClient:
 
     uri = str(connection["uri"])
     options: dict[str, Any] = {}
-    scheme, _, rest = uri.partition("://")
+    scheme, _separator, rest = uri.partition("://")
     if scheme not in SCHEMES or not rest:
         raise OpsError(f"connection.uri {uri!r} cannot be used: it must begin with {', '.join(f'{name}://' for name in SCHEMES)}")
     if connection.get("ca_file"):

@@ -9,12 +9,12 @@ import http.client
 import ssl
 import threading
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 from ..common.errors import AccessDenied, OpsError, Unreachable
 from .sigv4 import Signer, canonical_path, canonical_query

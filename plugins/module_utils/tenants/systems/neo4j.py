@@ -22,7 +22,7 @@ def edition(client: Neo4jClient) -> str:
     found, version = (str(rows[0]["edition"]), str(rows[0]["version"])) if rows else ("unknown", "")
     if found not in ("community", "enterprise"):
         raise OpsError(f"{client.where} is of the edition {found!r}; what it can separate is not known, so no tenant is put there")
-    if version.split(".")[0] in ("3", "4"):
+    if version.split(".", maxsplit=1)[0] in ("3", "4"):
         raise OpsError(f"{client.where} is version {version}: tenants need Neo4j 5 or newer")
     return found
 

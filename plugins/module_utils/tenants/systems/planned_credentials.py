@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from ...common.errors import OpsError
 from ..arguments import TenantsRequest
 from ..credentials import TenantCredentials, generate
 from ..secret_store import MissingSecretError, read_credentials
 
-Credentials = Mapping[str, "TenantCredentials | OpsError"]
+Credentials: TypeAlias = Mapping[str, TenantCredentials | OpsError]
 
 
 def credentials_of(request: TenantsRequest, check_mode: bool) -> Credentials:

@@ -32,7 +32,7 @@ OLDEST = (7, 0)  # before it, SORT and others read keys that no pattern is held 
 
 @dataclass(frozen=True)
 class Actual:
-    """What the node holds. ``users``: all whose name starts with ``tenant-``."""
+    """What the node holds. ``users``: all whose name starts with ``tenant-``, with the rules of those that were asked for."""
 
     users: Mapping[str, AclUser]
     commands: tuple[str, ...]
@@ -61,12 +61,12 @@ class Plan:
     save: bool = False
 
 
-def observe(session: RedisSession) -> Actual:
-    """Read version, ACL file, known commands and all users: two round trips, whatever the number of users.
+def observe(session: RedisSession, names: frozenset[str]) -> Actual:
+    """Read version, ACL file, known commands and all users: two round trips, whatever the number of users. ``names``: users whose rules matter.
 
     Raises OpsError if the node is too old, keeps its users elsewhere than in an ACL file, or lets anybody in without a password.
     """
-    info, file, users, known, names = _answers(
+    info, file, users, known, groups = _answers(
         session, [("INFO", "server"), ("CONFIG", "GET", "aclfile"), ("ACL", "LIST"), ("COMMAND", "INFO", *ALLOWED_IF_KNOWN), ("ACL", "CAT")]
     )
     version = next((line.split(":", 1)[1].strip() for line in str(info).splitlines() if line.startswith("redis_version:")), "")
@@ -75,10 +75,10 @@ def observe(session: RedisSession) -> Actual:
     if not isinstance(file, list) or len(file) < 2 or not file[1]:
         raise OpsError(f"{session.where} has no ACL file, so users would be gone after a restart: set `aclfile` in its configuration")
     optional = frozenset(str(entry[0]) for entry in _list(known) if isinstance(entry, list) and entry)
-    categories = [str(name) for name in _list(names)]
+    categories = [str(name) for name in _list(groups)]
     members = _answers(session, [("ACL", "CAT", name) for name in categories])
     catalogue = Catalogue({name: [str(member) for member in _list(reply)] for name, reply in zip(categories, members, strict=True)})
-    users_read, unsaved = _read_users(session.where, [str(line) for line in _list(users)], catalogue)
+    users_read, unsaved = _read_users(session.where, [str(line) for line in _list(users)], catalogue, names)
     return Actual(users_read, allowed_commands(optional), catalogue, unsaved, version)
 
 
@@ -93,13 +93,15 @@ def _answers(session: RedisSession, commands: Sequence[tuple[str, ...]]) -> Iter
         yield reply
 
 
-def _read_users(where: str, lines: Sequence[str], catalogue: Catalogue) -> tuple[dict[str, AclUser], bool]:
+def _read_users(where: str, lines: Sequence[str], catalogue: Catalogue, names: frozenset[str]) -> tuple[dict[str, AclUser], bool]:
     users: dict[str, AclUser] = {}
     unsaved = False
     for line in lines:
-        name = line.split()[1]
+        name = line.split(maxsplit=2)[1]
         unsaved = unsaved or name == UNSAVED_MARK
-        if not name.startswith(USER_PREFIX) and name != "default":
+        if name not in names and name != "default":
+            if name.startswith(USER_PREFIX):
+                users[name] = AclUser(name)
             continue
         try:
             user = parse_line(line, catalogue)
@@ -235,7 +237,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 
         return redis_elasticache.run(request, params, check_mode)
     with connect(params["connection"], request.timeout) as session:
-        actual = observe(session)
+        actual = observe(session, frozenset(tenant.redis_user for tenant in request.tenants))
         credentials = credentials_of(request, check_mode)
         plan_ = plan(request.tenants, request.declared_ids, credentials, actual)
         problems: dict[str, str] = {}

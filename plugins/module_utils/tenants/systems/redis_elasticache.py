@@ -168,9 +168,9 @@ def apply(steps: Sequence[Step], client: AwsClient, group: str, lease: AnyLease,
 def _write_user(step: Step, client: AwsClient) -> None:
     tags = [{"Key": TAG_GENERATION, "Value": step.generation}]
     if step.call == "create":
-        client.call("create_user", UserId=step.user_id, UserName=step.tenant.redis_user, Engine="redis", AccessString=step.access,
-            AuthenticationMode={"Type": "password", "Passwords": [step.password]}, Tags=tags,
-        )
+        login = {"Type": "password", "Passwords": [step.password]}
+        user = {"UserId": step.user_id, "UserName": step.tenant.redis_user, "Engine": "redis", "AccessString": step.access}
+        client.call("create_user", **user, AuthenticationMode=login, Tags=tags)
         return
     arguments: dict[str, Any] = {"UserId": step.user_id, "AccessString": step.access}
     if step.password is not None:

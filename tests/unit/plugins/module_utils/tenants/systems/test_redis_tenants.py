@@ -220,22 +220,26 @@ def test_a_lost_lease_writes_nothing() -> None:
     assert node.sent == []
 
 
+NAMES = frozenset({"tenant-a"})
+
+
 def answers(**change: Reply) -> dict[str, Reply]:
     return {
-        "info": "redis_version:7.0.15\r\n", "config_get": ["aclfile", "/x"], "acl_list": ["user default off", "user tenant-a on ~tenant:a:*"],
+        "info": "redis_version:7.0.15\r\n", "config_get": ["aclfile", "/x"],
+        "acl_list": ["user default off", "user tenant-a on ~tenant:a:*", "user tenant-b on ~*", "user x on ~*"],
         "command_info": [["hexpire", 4], None], "acl_cat_": ["get"], "acl_cat": ["string"], **change,
     }
 
 
 def test_the_state_is_read_in_two_round_trips() -> None:
     node = Node(**answers())
-    found = system.observe(node)
-    assert set(found.users) == {"tenant-a"}
+    found = system.observe(node, NAMES)
+    assert found.users == {"tenant-a": AclUser("tenant-a", True, keys=frozenset({"tenant:a:*"})), "tenant-b": AclUser("tenant-b")}
     assert "hexpire" in found.commands
     assert "hgetex" not in found.commands
     assert (found.unsaved, found.version) == (False, "7.0.15")
     assert ("COMMAND", "INFO", *ALLOWED_IF_KNOWN) in node.sent
-    assert system.observe(Node(**answers(acl_list=[f"user {system.UNSAVED_MARK} off"]))).unsaved
+    assert system.observe(Node(**answers(acl_list=[f"user {system.UNSAVED_MARK} off"])), NAMES).unsaved
 
 
 @pytest.mark.parametrize(
@@ -252,7 +256,7 @@ def test_the_state_is_read_in_two_round_trips() -> None:
 )
 def test_a_node_that_cannot_hold_tenants_is_refused(change: dict[str, Reply], message: str) -> None:
     with pytest.raises(OpsError, match=message):
-        system.observe(Node(**answers(**change)))
+        system.observe(Node(**answers(**change)), NAMES)
 
 
 PARAMS: dict[str, Any] = {
