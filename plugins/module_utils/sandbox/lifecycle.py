@@ -13,16 +13,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from ..common.errors import Conflict, OpsError, Unreachable
+from ..common.lazy import LazyModule
 from . import catalogue, files, graph, outputs, processes
 from .context import Context
 from .part import Part
 from .settings import MARKER, read_marker
 from .supervisor import Program, Supervisor, signal_number
 from .waiting import wait_until
+
+if TYPE_CHECKING:
+    import psutil
+else:
+    psutil = LazyModule("psutil")
 
 LOCK_SECONDS = 180.0
 POLL_SECONDS = 0.2
@@ -197,15 +202,31 @@ class Up:
         if program is not None:
             if done and program.name in self.supervisor.pids():
                 done += self._reread(part, program)
-            if program.name not in self.supervisor.pids():
-                self.supervisor.start(program.name)
-                done.append("started")
-            pid = self.supervisor.pids().get(program.name, 0)
-            wait_until(part.ready, part.start_timeout, part.id, interval=POLL_SECONDS, still_possible=lambda: self._alive(program.name, pid))
+            done += self._run_until_ready(part, program)
         done += part.configure()
         self.ready += 1
         self.result.done += [f"{part.id}: {what}" for what in done]
         self.say(f"{part.id} ready after {time.monotonic() - began:.1f} s ({self.ready} of {len(self.parts)})")
+
+    def _run_until_ready(self, part: Part, program: Program) -> list[str]:
+        started = program.name not in self.supervisor.pids()
+        if started:
+            self.supervisor.start(program.name)
+        try:
+            self._wait(part, program)
+        except Unreachable:
+            if started:
+                raise
+            # It was alive and says nothing, so it hangs: that is repaired like a death.
+            self.supervisor.stop(program.name, program.stop_seconds)
+            self.supervisor.start(program.name)
+            self._wait(part, program)
+            return ["restarted, it had not answered"]
+        return ["started"] if started else []
+
+    def _wait(self, part: Part, program: Program) -> None:
+        pid = self.supervisor.pids().get(program.name, 0)
+        wait_until(part.ready, part.start_timeout, part.id, interval=POLL_SECONDS, still_possible=lambda: self._alive(program.name, pid))
 
     def _reread(self, part: Part, program: Program) -> list[str]:
         """Make a running server use files that have changed."""

@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from ..common.lazy import LazyModule
 from . import files
 from .context import Context
+from .parts.etcd import Etcd
 from .parts.kubernetes import KubeApiserver
 from .parts.object_store import ObjectStore
 from .settings import REGIONS
+
+if TYPE_CHECKING:
+    import yaml
+else:
+    yaml = LazyModule("yaml")
 
 FILES = ("sandbox.yml", "credentials.yml", "env", "ca.crt", "pg_service.conf", "pgpass")
 CLIENTS = ("kubectl", "etcdctl", "psql", "pg_dump", "pg_restore", "pg_isready", "pgbackrest", "redis-cli", "cypher-shell", "neo4j-admin")
@@ -38,13 +43,19 @@ def _region(context: Context, region: str) -> dict[str, Any]:
     def port(what: str) -> int:
         return context.port(what, region)
 
+    etcd = Etcd(context, region)
     return {
         "kubernetes": {
             "server": f"https://127.0.0.1:{port('kube_apiserver')}",
             "kubeconfig": str(context.settings.directory / region / "kubeconfig"),
             "context": f"sandbox-{region}",
         },
-        "etcd": {"endpoint": f"https://127.0.0.1:{port('etcd')}"},
+        "etcd": {
+            "endpoint": f"https://127.0.0.1:{port('etcd')}",
+            "ca_file": str(etcd.ca_file),
+            "cert_file": str(etcd.client_pair("admin").certificate),
+            "key_file": str(etcd.client_pair("admin").key),
+        },
         "postgresql": {"host": "localhost", "port": port("postgresql")},
         "pgbouncer": {"host": "localhost", "port": port("pgbouncer")},
         "redis": {"host": "localhost", "port": port("redis"), "tls_port": port("redis_tls")},

@@ -21,6 +21,7 @@ class Part(ABC):
 
     component: str
     system: str
+    # Seconds; generous, because a server that has died ends the wait at once.
     start_timeout = 180.0
     # What a running server needs when its files have changed: a signal, ``restart``, or nothing.
     when_changed = "restart"

@@ -10,13 +10,22 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
+from ..common.lazy import LazyModule
 from . import files
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509 import oid
+else:
+    x509 = LazyModule("cryptography.x509")
+    oid = LazyModule("cryptography.x509.oid")
+    hashes = LazyModule("cryptography.hazmat.primitives.hashes")
+    serialization = LazyModule("cryptography.hazmat.primitives.serialization")
+    ec = LazyModule("cryptography.hazmat.primitives.asymmetric.ec")
 
 CA_DAYS = 3650
 LEAF_DAYS = 825
@@ -43,8 +52,8 @@ def new_signing_key() -> bytes:
 
 
 def _name(common_name: str, organizations: Sequence[str]) -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations]
-    return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    attributes = [x509.NameAttribute(oid.NameOID.ORGANIZATION_NAME, organization) for organization in organizations]
+    return x509.Name([*attributes, x509.NameAttribute(oid.NameOID.COMMON_NAME, common_name)])
 
 
 def _alternative(name: str) -> x509.GeneralName:
@@ -119,7 +128,7 @@ class Authority:
         if not isinstance(signer, ec.EllipticCurvePrivateKey):
             raise TypeError(f"{self.pair.key} is not an elliptic curve key")
         key = ec.generate_private_key(ec.SECP256R1())
-        uses = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if names else [])]
+        uses = [oid.ExtendedKeyUsageOID.CLIENT_AUTH, *([oid.ExtendedKeyUsageOID.SERVER_AUTH] if names else [])]
         usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
         builder = (
             _builder(_name(common_name, organizations), authority.subject, key.public_key(), LEAF_DAYS)

@@ -12,10 +12,15 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
-
+from ..common.lazy import LazyModule
 from .supervisor import MEMBER_VARIABLE, PROGRAM_VARIABLE
+
+if TYPE_CHECKING:
+    import psutil
+else:
+    psutil = LazyModule("psutil")
 
 # These write over their environment (their title takes its place); they are known by their name and working folder.
 TITLE_WRITERS = frozenset({"postgres", "redis-server", "redis-check-rdb", "pgbackrest", "pgbouncer"})

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import urllib3
-
+from ..common.lazy import LazyModule
 from . import pki
 from .waiting import NotReady
+
+if TYPE_CHECKING:
+    import urllib3
+else:
+    urllib3 = LazyModule("urllib3")
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,19 @@ and Operations Guide (names, versions, sizes). Nothing in the sandbox's own syst
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
+from ...common.lazy import LazyModule
 from ..settings import REGIONS
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore import config as botocore_config
+    from botocore import exceptions as botocore_errors
+else:
+    boto3 = LazyModule("boto3")
+    botocore_config = LazyModule("botocore.config")
+    botocore_errors = LazyModule("botocore.exceptions")
 
 PRIMARY, STANDBY = REGIONS
 ACCOUNT = "123456789012"
@@ -33,7 +39,7 @@ class _Seed:
         self.done: list[str] = []
 
     def client(self, service: str, region: str) -> Any:
-        config = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 2})
+        config = botocore_config.Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 2})
         # moto checks neither keys nor signatures.
         factory: Any = boto3.client
         return factory(service, region_name=region, endpoint_url=self.endpoint, config=config, **KEYS)
@@ -43,7 +49,7 @@ class _Seed:
         try:
             call()
             return False
-        except ClientError as error:
+        except botocore_errors.ClientError as error:
             if error.response["Error"]["Code"] in codes:
                 return True
             raise

@@ -10,10 +10,9 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from ...common.lazy import LazyModule
 from .. import commands, files, pki, web
 from ..part import Part
 from ..settings import REGIONS
@@ -21,6 +20,11 @@ from ..supervisor import Program
 from ..waiting import NotReady, wait_until
 from . import kwok_stages
 from .etcd import Etcd
+
+if TYPE_CHECKING:
+    import yaml
+else:
+    yaml = LazyModule("yaml")
 
 NODES = 3
 NODE_CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "1000", "ephemeral-storage": "1Ti"}

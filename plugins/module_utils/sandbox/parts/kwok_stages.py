@@ -9,9 +9,15 @@ checks have something to find.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
+from ...common.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import yaml
+else:
+    yaml = LazyModule("yaml")
+
 
 BROKEN = "sandbox.leanvibe.ai/broken"
 

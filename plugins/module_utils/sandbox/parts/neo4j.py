@@ -6,15 +6,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import neo4j
-from neo4j.exceptions import AuthError, DriverError, Neo4jError
-
+from ...common.lazy import LazyModule
 from .. import files
 from ..binaries.catalogue import NEO4J_JVM_OPTIONS, NEO4J_SERVER_CLASS
 from ..part import Part
 from ..supervisor import Program
 from ..waiting import NotReady
+
+if TYPE_CHECKING:
+    import neo4j
+    from neo4j import exceptions as neo4j_errors
+else:
+    neo4j = LazyModule("neo4j")
+    neo4j_errors = LazyModule("neo4j.exceptions")
 
 INITIAL_PASSWORD = "neo4j"  # noqa: S105  what every new server has, until it is changed
 USERNAME = "neo4j"
@@ -34,7 +40,7 @@ class Neo4j(Part):
 
     component = "neo4j"
     system = "neo4j"
-    start_timeout = 120.0
+    start_timeout = 240.0
     grace = 60.0
 
     @property
@@ -109,7 +115,7 @@ class Neo4j(Part):
     def probe(self, timeout: float = 5.0) -> str:
         try:
             return self._version(self._password, timeout)
-        except (DriverError, Neo4jError, OSError) as error:
+        except (neo4j_errors.DriverError, neo4j_errors.Neo4jError, OSError) as error:
             raise NotReady(f"Neo4j in {self.region} does not answer: {error}") from error
 
     def ready(self) -> None:
@@ -119,9 +125,9 @@ class Neo4j(Part):
             return
         try:
             self._change_password()
-        except AuthError:
+        except neo4j_errors.AuthError:
             self.probe()
-        except (DriverError, Neo4jError, OSError) as error:
+        except (neo4j_errors.DriverError, neo4j_errors.Neo4jError, OSError) as error:
             raise NotReady(f"Neo4j in {self.region} does not answer: {error}") from error
 
     def _change_password(self) -> None:

@@ -9,17 +9,21 @@ import base64
 import hashlib
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
+from ...common.lazy import LazyModule
 from .. import commands, files, web
 from ..part import Part
 from ..supervisor import Program
 from ..waiting import NotReady
+
+if TYPE_CHECKING:
+    from botocore import auth, awsrequest, credentials
+else:
+    auth = LazyModule("botocore.auth")
+    awsrequest = LazyModule("botocore.awsrequest")
+    credentials = LazyModule("botocore.credentials")
 
 # The shortest retention that still shows that nobody, the store's root included, can remove a backup before its time.
 LOCK_DAYS = 1
@@ -86,8 +90,10 @@ class ObjectStore(Part):
         """A signed request as the store's root. Raises NotReady when no answer comes."""
         root = self._accounts["root"]
         url = self.address + path
-        request = AWSRequest(method=method, url=url, data=body, headers={**(headers or {}), "X-Amz-Content-Sha256": hashlib.sha256(body).hexdigest()})
-        S3SigV4Auth(Credentials(root["access_key_id"], root["secret_access_key"]), "s3", str(self.region)).add_auth(request)
+        request = awsrequest.AWSRequest(
+            method=method, url=url, data=body, headers={**(headers or {}), "X-Amz-Content-Sha256": hashlib.sha256(body).hexdigest()}
+        )
+        auth.S3SigV4Auth(credentials.Credentials(root["access_key_id"], root["secret_access_key"]), "s3", str(self.region)).add_auth(request)
         return web.request(method, url, ca_file=self.context.ca_file, body=body, headers=dict(request.headers.items()), timeout=timeout)
 
     def _done(self, answer: web.Answer, what: str) -> None:
@@ -123,9 +129,12 @@ class ObjectStore(Part):
         if self.call("HEAD", f"/{self.backup_bucket}").status == 404:
             owner = {"x-vgw-owner": self._accounts["backups"]["access_key_id"], "x-amz-bucket-object-lock-enabled": "true"}
             self._done(self.call("PATCH", f"/{self.backup_bucket}/create", headers=owner), f"making the bucket {self.backup_bucket}")
+            done.append(f"bucket {self.backup_bucket} made, with versions")
+        found = self.call("GET", f"/{self.backup_bucket}?object-lock=")
+        if found.status == 404 or b"<DefaultRetention>" not in found.body:
             lock = LOCK.encode()
             self._done(self.call("PUT", f"/{self.backup_bucket}?object-lock=", body=lock, headers=_checksum(lock)), "setting the object lock")
-            done.append(f"bucket {self.backup_bucket} made, with versions and object lock")
+            done.append(f"object lock of {self.backup_bucket} set")
         return done
 
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import psycopg
-
+from ...common.lazy import LazyModule
 from .. import files
 from ..part import Part
 from ..settings import REGIONS
@@ -16,6 +16,11 @@ from ..supervisor import Program
 from ..waiting import NotReady
 from .postgresql import Postgresql
 from .toxiproxy import Toxiproxy
+
+if TYPE_CHECKING:
+    import psycopg
+else:
+    psycopg = LazyModule("psycopg")
 
 # Both regions' poolers may come to one server: 2 x 70 + 2 x 15 server connections leave 30 of 200 for operations,
 # replication and the superuser.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-
+from ...common.lazy import LazyModule
 from .. import commands, files
 from ..part import Part
 from ..settings import REGIONS
@@ -20,6 +20,11 @@ from ..supervisor import Program
 from ..waiting import NotReady
 from . import postgresql_contents
 from .toxiproxy import Toxiproxy
+
+if TYPE_CHECKING:
+    import psycopg
+else:
+    psycopg = LazyModule("psycopg")
 
 PRIMARY_REGION = REGIONS[0]
 MAX_CONNECTIONS = 200
@@ -116,30 +121,38 @@ class Postgresql(Part):
     def _create(self) -> str:
         password = self.home / "initial-password"
         files.write(password, self.context.secrets["postgresql"]["postgres"] + "\n", 0o600, self.account)
+        fresh = self._fresh()
         options = ["--username=postgres", "--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums"]
         options += ["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         try:
-            self._run([self.binary("initdb"), f"--pgdata={self.data}", f"--pwfile={password}", *options])
+            self._run([self.binary("initdb"), f"--pgdata={fresh}", f"--pwfile={password}", *options])
         finally:
             password.unlink()
-        self._include()
+        main = fresh / "postgresql.conf"
+        files.write(main, main.read_text() + "include 'sandbox.conf'\n", 0o600, self.account)
+        fresh.rename(self.data)
         return "database cluster made"
+
+    def _fresh(self) -> Path:
+        """A folder to make PGDATA in; it takes its place when it is whole, so that a killed bring-up leaves no half of one."""
+        fresh = self.home / "data.new"
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        return fresh
 
     def _follow(self) -> str:
         self.other.ensure_slot(self.slot)
+        fresh = self._fresh()
         way = f"host=localhost port={self.context.port('link_postgresql', self.region)} sslmode=verify-full sslrootcert={self.context.ca_file}"
         connection = f"{way} user=replication application_name={self.slot}"
-        argv = [self.binary("pg_basebackup"), f"--pgdata={self.data}", f"--dbname={connection}", f"--slot={self.slot}"]
+        argv = [self.binary("pg_basebackup"), f"--pgdata={fresh}", f"--dbname={connection}", f"--slot={self.slot}"]
         argv += ["--wal-method=stream", "--checkpoint=fast", "--no-sync", "--no-password"]
-        self._run(argv, {"PGPASSWORD": self.context.secrets["postgresql"]["replication"]}, timeout=120)
-        files.write(self.data / "standby.signal", "", 0o600, self.account)
+        self._run(argv, {"PGPASSWORD": self.context.secrets["postgresql"]["replication"]}, timeout=300)
+        files.write(fresh / "standby.signal", "", 0o600, self.account)
+        fresh.rename(self.data)
         return "base backup of the primary taken"
 
-    def _include(self) -> None:
-        main = self.data / "postgresql.conf"
-        files.write(main, main.read_text() + "include 'sandbox.conf'\n", 0o600, self.account)
-
-    def _run(self, argv: list[str], environment: dict[str, str] | None = None, timeout: float = 60.0) -> None:
+    def _run(self, argv: list[str], environment: dict[str, str] | None = None, timeout: float = 120.0) -> None:
         commands.run(argv, account=self.account, directory=self.home, data=self.context.data, environment=environment, timeout=timeout)
 
     @property

@@ -9,10 +9,17 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import sql
+from ...common.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg import sql
+else:
+    psycopg = LazyModule("psycopg")
+    sql = LazyModule("psycopg.sql")
+
 
 DATABASES = {"leanvibe": "leanvibe_owner", "leanvibe_ops": "leanvibe_registry"}
 # attribute keywords of each role; a role without LOGIN has no password

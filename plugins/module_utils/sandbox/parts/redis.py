@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-import redis
-
+from ...common.lazy import LazyModule
 from .. import files
 from ..part import Part
 from ..settings import REGIONS
 from ..supervisor import Program
 from ..waiting import NotReady
 from .toxiproxy import Toxiproxy
+
+if TYPE_CHECKING:
+    import redis
+else:
+    redis = LazyModule("redis")
 
 PRIMARY_REGION = REGIONS[0]
 MAXIMUM_MEMORY = "256mb"
@@ -36,7 +41,6 @@ class Redis(Part):
 
     component = "redis"
     system = "redis"
-    start_timeout = 30.0
 
     @property
     def ports(self) -> tuple[int, ...]:
