@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -40,6 +40,7 @@ class Stores:
         self.credentials = credentials
         self.redis_cli_path = str(sandbox_dir / "bin" / "redis-cli") if (sandbox_dir / "bin" / "redis-cli").exists() else "redis-cli"
         self.made: set[str] = set()
+        self._crowd: list[dict[str, Any]] = []
         self._secrets: dict[str, dict[str, str]] = {}
         self._graphs: dict[str, neo4j.Driver] = {}
 
@@ -56,6 +57,14 @@ class Stores:
         answer = self.clusters.module(EAST, "prepare", tenants)
         assert {result["verdict"] for result in answer["results"]} == {"succeeded"}, answer
         return tenants
+
+    def crowd(self, size: int) -> list[dict[str, Any]]:
+        """Up to 50 tenants with Secrets, the same ones each time, of which the stores know nothing."""
+        if not self._crowd:
+            self._crowd = self.prepared(*(f"crowd-{number}" for number in range(50)))
+        chosen = self._crowd[:size]
+        self.clear({tenant["id"] for tenant in chosen})
+        return chosen
 
     def secret(self, tenant: Mapping[str, Any]) -> dict[str, str]:
         """The tenant's Secret in its home region, in clear. No test changes one, so each is asked for once."""
@@ -183,12 +192,8 @@ class Stores:
 
     def remove(self) -> None:
         """Take everything away that this run has made, whatever made it."""
+        self.clear(self.made)
         for region in (EAST, WEST):
-            users = [f"tenant-{tenant_id}" for tenant_id in self.made]
-            if users:
-                self.redis_cli(region, "ACL", "DELUSER", *users)
-                self.redis_cli(region, "ACL", "SAVE")
-            self._remove_buckets(region)
             self.cypher(region, "MATCH (n) WHERE n.id IN $ids OR n.tenant_id IN $ids DETACH DELETE n", ids=sorted(self.made))
         for tenant_id in self.made:
             keys = self.redis_cli(EAST, "--scan", "--pattern", f"tenant:{tenant_id}:*").split()
@@ -197,12 +202,20 @@ class Stores:
         for driver in self._graphs.values():
             driver.close()
 
-    def _remove_buckets(self, region: str) -> None:
+    def clear(self, ids: Collection[str]) -> None:
+        """Take the users, buckets and keys of tenants away."""
+        for region in (EAST, WEST):
+            if ids:
+                self.redis_cli(region, "ACL", "DELUSER", *(f"tenant-{tenant_id}" for tenant_id in ids))
+                self.redis_cli(region, "ACL", "SAVE")
+            self._remove_buckets(region, ids)
+
+    def _remove_buckets(self, region: str, ids: Collection[str]) -> None:
         from ansible_collections.leanvibe.ops.plugins.module_utils.clients.object_store import connect
         from ansible_collections.leanvibe.ops.plugins.module_utils.clients.versitygw import VersitygwAdmin
 
         store = self.s3(region)
-        ours = {f"tenant-{tenant_id}" for tenant_id in self.made}
+        ours = {f"tenant-{tenant_id}" for tenant_id in ids}
         for bucket in {found["Name"] for found in store.list_buckets()["Buckets"]} & ours:
             for page in store.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):

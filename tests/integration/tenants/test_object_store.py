@@ -158,7 +158,7 @@ def test_storage_is_measured_and_called_that(stores: Stores, tenants: list[dict[
 @pytest.mark.faults(sample=2)
 @pytest.mark.parametrize("moment", range(10))
 def test_a_killed_run_is_completed_by_the_next(stores: Stores, moment: int) -> None:
-    tenants = stores.prepared(*(f"kill{moment}-{number}" for number in range(30)))
+    tenants = stores.crowd(30)
     process = stores.start("object_store", EAST, tenants)
     ours, root = {f"tenant-{tenant['id']}" for tenant in tenants}, stores.s3(EAST)
     limit = random.Random(moment).randrange(1, len(ours))

@@ -136,7 +136,7 @@ def killed_somewhere(start: Callable[[], Any], delay: float) -> bool:
 @pytest.mark.faults(sample=2)
 @pytest.mark.parametrize("moment", range(10))
 def test_a_killed_run_has_done_all_or_nothing_and_the_next_completes_it(stores: Stores, moment: int) -> None:
-    tenants = stores.prepared(*(f"kill{moment}-{number}" for number in range(50)))
+    tenants = stores.crowd(50)
     delay = random.Random(moment).uniform(0.2, 2.0)
     killed_somewhere(lambda: stores.start("redis", EAST, tenants), delay)
     there = [stores.acl(EAST, tenant) for tenant in (tenants[0], tenants[-1])]
