@@ -14,6 +14,7 @@ from typing import Any
 from ...clients.object_store import S3Client, S3Error
 from ...common.concurrency import each
 from ...common.errors import LeaseLost, OpsError
+from ...common.progress import Progress
 from ..arguments import TenantsRequest
 from ..model import TENANT_ID, Change, SystemResult, Tenant, TenantResult
 from .object_store_policy import parse_policy, policy_shown
@@ -123,11 +124,14 @@ def outcome(tenant: Tenant, changes: tuple[Change, ...], verdict: str, message: 
 def write_each(steps: Iterable[Any], write: Callable[[Any], None], concurrency: int) -> dict[str, str]:
     """Write the steps, ``concurrency`` at a time; return tenant id → what went wrong. Raises anything that is not one tenant's (LeaseLost, bugs)."""
     problems: dict[str, str] = {}
-    for outcome in each(steps, write, concurrency):
-        if isinstance(outcome.error, OpsError) and not isinstance(outcome.error, LeaseLost):
-            problems[outcome.item.tenant.id] = outcome.error.message
-        elif outcome.error is not None:
-            raise outcome.error
+    todo = list(steps)
+    with Progress.step("writing tenants to the object store", unit="tenants", units=len(todo)) as progress:
+        for outcome in each(todo, write, concurrency):
+            progress.advance()
+            if isinstance(outcome.error, OpsError) and not isinstance(outcome.error, LeaseLost):
+                problems[outcome.item.tenant.id] = outcome.error.message
+            elif outcome.error is not None:
+                raise outcome.error
     return problems
 
 
