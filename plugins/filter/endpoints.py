@@ -63,17 +63,23 @@ def _phase(result: Mapping[str, Any]) -> dict[str, Any] | None:
     return {key: result[key] for key in KEPT if key in result}
 
 
+def _results(hostvars: Mapping[str, Mapping[str, Any]], host: str, names: Sequence[str]) -> list[Mapping[str, Any]]:
+    """What the host's tasks returned, as it is: results hold no templates, and looking for some in thousands of them takes long."""
+    raw = getattr(hostvars, "raw_get", None)
+    variables = raw(host) if raw is not None else hostvars[host]
+    return [variables[name] for name in names if name in variables]
+
+
 def endpoints(
     hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], placement: Mapping[str, Mapping[str, str]], registered: Sequence[str] = REGISTERED
 ) -> list[dict[str, Any]]:
     """Collect the results of the hosts that stand for a system in a region."""
     collected = []
     for host in hosts:
-        variables = hostvars[host]
-        system, region = variables.get("leanvibe_ops_system"), variables.get("leanvibe_ops_region")
+        system, region = hostvars[host].get("leanvibe_ops_system"), hostvars[host].get("leanvibe_ops_region")
         if system not in placement:
             continue
-        phases = [_phase(variables[name]) for name in registered if name in variables]
+        phases = [_phase(result) for result in _results(hostvars, host, registered)]
         word = placement[system].get(region, "absent")
         collected.append({"system": system, "region": region, "placement": word, "phases": [phase for phase in phases if phase is not None]})
     return collected

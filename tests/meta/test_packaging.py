@@ -41,6 +41,7 @@ def test_artifact_holds_no_more_than_it_should(installed: Path) -> None:
         names = tarball.getnames()
     top = {name.split("/")[0] for name in names}
     assert top <= {
+        "CONTRIBUTING.md",
         "FILES.json",
         "MANIFEST.json",
         "LICENSE",

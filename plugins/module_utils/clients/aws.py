@@ -11,9 +11,17 @@ from typing import Any
 from ..common.errors import AccessDenied, OpsError, Unreachable
 
 ATTEMPTS = 2
-_DENIED = frozenset({
-    "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidAccessKeyId",
-})
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "InvalidClientTokenId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+    }
+)
 
 
 class AwsError(OpsError):
@@ -76,7 +84,9 @@ def connect(service: str, connection: Mapping[str, Any], timeout: float, concurr
     if not region:
         raise OpsError(f"connection.region is missing: name the AWS region of {service}")
     config = Config(
-        connect_timeout=timeout / ATTEMPTS, read_timeout=timeout / ATTEMPTS, retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=timeout / ATTEMPTS,
+        read_timeout=timeout / ATTEMPTS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=concurrency,
     )
     session: Any = boto3.session.Session()  # its typed overloads want a literal name

@@ -98,7 +98,12 @@ class S3Client:
             self._open.clear()
 
     def request(
-        self, method: str, path: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None, body: bytes = b"",
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
     ) -> Answer:
         """Send a request that may be repeated without harm. ``headers``: names in lower case.
 
@@ -170,6 +175,10 @@ def connect(connection: Mapping[str, Any], timeout: float) -> S3Client:
     if missing:
         raise OpsError(f"connection.{missing[0]} of the object store is missing")
     return S3Client(
-        str(connection["endpoint"]), str(connection["region"]), str(connection["access_key"]), str(connection["secret_key"]),
-        connection.get("ca_file"), timeout,
+        str(connection["endpoint"]),
+        str(connection["region"]),
+        str(connection["access_key"]),
+        str(connection["secret_key"]),
+        connection.get("ca_file"),
+        timeout,
     )

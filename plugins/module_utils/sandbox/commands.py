@@ -14,6 +14,8 @@ from ..common.errors import OpsError, Unreachable
 from .files import Account
 from .supervisor import MEMBER_VARIABLE, PROGRAM_VARIABLE
 
+HELPER = "helper"
+
 
 class CommandFailed(OpsError):
     """The program ended with another status than 0; the message carries the end of what it wrote."""
@@ -24,7 +26,7 @@ def run(argv: Sequence[str], *, account: Account, directory: Path, data: Path, e
 
     Raises CommandFailed, or Unreachable when it does not end within ``timeout`` seconds.
     """
-    base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(directory), MEMBER_VARIABLE: str(data), PROGRAM_VARIABLE: "helper"}
+    base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(directory), MEMBER_VARIABLE: str(data), PROGRAM_VARIABLE: HELPER}
     switch = account.name is not None and os.geteuid() == 0
     try:
         done = subprocess.run(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ..common.errors import Conflict, OpsError, Unreachable
 from ..common.lazy import LazyModule
 from . import catalogue, files, graph, outputs, processes
+from .commands import HELPER
 from .context import Context
 from .part import Part
 from .settings import MARKER, read_marker
@@ -157,6 +158,7 @@ class Up:
         with exclusive(self.context.settings.directory):
             if self.context.prepare():
                 self.result.done.append("the sandbox's folders, secrets and authority made")
+            self._end_leftovers()
             programs = catalogue.programs(list(self.parts.values()))
             actions = plan(observe(self.context, programs))
             self._replace([name for name, action in actions.items() if action == "replace"])
@@ -168,6 +170,11 @@ class Up:
             self.result.done += outputs.publish(self.context)
         self.result.seconds = time.monotonic() - began
         return self.result
+
+    def _end_leftovers(self) -> None:
+        """End what a bring-up that was killed has left running (an initdb), and children that outlived their server."""
+        left = [group for name, group in processes.find(self.context.data).items() if name == HELPER or group.main is None]
+        self.result.done += [f"{name}: ended, it was left over" for name in processes.end(left)]
 
     def _stop_altered(self, names: list[str]) -> None:
         self.result.done += [f"{name}: stopped, it is to run differently" for name in stop_in_order(self.context, names, lambda _text: None)]

@@ -83,7 +83,10 @@ class Stores:
             return {"uri": parts["neo4j"]["uri"], "username": "neo4j", "password": self.credentials["neo4j"][region]}
         keys = self.credentials["object_store"][region]["operations"]
         return {
-            "endpoint": parts["object_store"]["endpoint"], "region": region, "access_key": keys["access_key_id"], "secret_key": keys["secret_access_key"],
+            "endpoint": parts["object_store"]["endpoint"],
+            "region": region,
+            "access_key": keys["access_key_id"],
+            "secret_key": keys["secret_access_key"],
             "ca_file": self.sandbox["ca_file"],
         }
 
@@ -123,7 +126,12 @@ class Stores:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         process = subprocess.Popen(
             [sys.executable, "-c", f"from {MODULES}.tenants_{system} import main; main()"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            start_new_session=True,
         )
         assert process.stdin is not None
         process.stdin.write(arguments)
@@ -131,7 +139,13 @@ class Stores:
         return process
 
     def redis_cli(
-        self, region: str, *command: str, lines: Sequence[str] = (), tenant: Mapping[str, Any] | None = None, port: int | None = None, seconds: float = 30,
+        self,
+        region: str,
+        *command: str,
+        lines: Sequence[str] = (),
+        tenant: Mapping[str, Any] | None = None,
+        port: int | None = None,
+        seconds: float = 30,
     ) -> str:
         """redis-cli as the operators, or as a tenant with what its Secret holds. ``lines``: commands of one session, on standard input.
 
@@ -147,7 +161,11 @@ class Stores:
         try:
             done = subprocess.run(
                 [self.redis_cli_path, "-h", host, "-p", str(port), "--user", user, "--no-auth-warning", *command],
-                env={**os.environ, "REDISCLI_AUTH": password}, input="\n".join((*lines, "")).encode(), capture_output=True, timeout=seconds, check=False,
+                env={**os.environ, "REDISCLI_AUTH": password},
+                input="\n".join((*lines, "")).encode(),
+                capture_output=True,
+                timeout=seconds,
+                check=False,
             )
         except subprocess.TimeoutExpired as waiting:
             return ((waiting.stdout or b"") + (waiting.stderr or b"")).decode(errors="replace")

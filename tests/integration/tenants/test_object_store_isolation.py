@@ -226,8 +226,12 @@ def test_the_administration_is_closed_to_a_tenant(world: World) -> None:
     with connect({**world.stores.connection("object_store", EAST), **keys}, 20) as client:
         admin = VersitygwAdmin(client)
         calls: list[Callable[[], Any]] = [
-            admin.accounts, admin.owners, lambda: admin.set_owner(world.b, world.key_of_a), lambda: admin.delete(world.key_of_a),
-            lambda: admin.update(Account(world.key_of_a, "x", "admin")), lambda: admin.create(Account("tenant-rn-more-00000000", "x", "admin")),
+            admin.accounts,
+            admin.owners,
+            lambda: admin.set_owner(world.b, world.key_of_a),
+            lambda: admin.delete(world.key_of_a),
+            lambda: admin.update(Account(world.key_of_a, "x", "admin")),
+            lambda: admin.create(Account("tenant-rn-more-00000000", "x", "admin")),
         ]
         for call in calls:
             with pytest.raises(AccessDenied):

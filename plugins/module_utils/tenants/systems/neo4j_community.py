@@ -40,11 +40,19 @@ class SchemaRule:
 
 RULES = (
     SchemaRule(
-        "leanvibe_tenant_id", "UNIQUENESS", "Tenant", ("id",), "CREATE CONSTRAINT leanvibe_tenant_id IF NOT EXISTS FOR (n:Tenant) REQUIRE n.id IS UNIQUE",
+        "leanvibe_tenant_id",
+        "UNIQUENESS",
+        "Tenant",
+        ("id",),
+        "CREATE CONSTRAINT leanvibe_tenant_id IF NOT EXISTS FOR (n:Tenant) REQUIRE n.id IS UNIQUE",
     ),
     SchemaRule("leanvibe_user_tenant", "RANGE", "User", ("tenant_id",), "CREATE INDEX leanvibe_user_tenant IF NOT EXISTS FOR (n:User) ON (n.tenant_id)"),
     SchemaRule(
-        "leanvibe_project_tenant", "RANGE", "Project", ("tenant_id",), "CREATE INDEX leanvibe_project_tenant IF NOT EXISTS FOR (n:Project) ON (n.tenant_id)",
+        "leanvibe_project_tenant",
+        "RANGE",
+        "Project",
+        ("tenant_id",),
+        "CREATE INDEX leanvibe_project_tenant IF NOT EXISTS FOR (n:Project) ON (n.tenant_id)",
     ),
 )
 
@@ -90,7 +98,8 @@ def observe(client: Neo4jClient, tenants: Sequence[Tenant]) -> Actual:
             raise Conflict(f"{client.where}: {rule.name} is there and is not {rule.kind} of {rule.label}{list(rule.properties)}; rename or drop it")
     rows = client.rows(
         "MATCH (t:Tenant) WHERE t.id IN $ids OR t.managed_by = $ours RETURN t.id AS id, t {.name, .tier, .region, .state, .managed_by} AS properties",
-        ids=[tenant.id for tenant in tenants], ours=MANAGED_BY,
+        ids=[tenant.id for tenant in tenants],
+        ours=MANAGED_BY,
     )
     return Actual(rules, {str(row["id"]): row["properties"] for row in rows})
 

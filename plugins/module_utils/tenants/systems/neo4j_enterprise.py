@@ -137,7 +137,12 @@ def _plan_tenant(tenant: Tenant, credentials: TenantCredentials | OpsError, actu
 
 
 def _plan_user(
-    tenant: Tenant, credentials: TenantCredentials | OpsError, user: User | None, where: Mapping[str, str], statements: list[Statement], changes: list[Change],
+    tenant: Tenant,
+    credentials: TenantCredentials | OpsError,
+    user: User | None,
+    where: Mapping[str, str],
+    statements: list[Statement],
+    changes: list[Change],
 ) -> str:
     """Add what the user needs; return what is in the way."""
     name, message = tenant.database_name, ""

@@ -163,8 +163,16 @@ def _plan_tenant(tenant: Tenant, credentials: TenantCredentials | OpsError, actu
     if user and user.rights:
         messages.append(f"user {name} has rights of its own ({', '.join(user.rights)}), which its bucket's policy cannot take back: remove them")
     return Step(
-        tenant, user is None, bucket is None, bucket is None or bool(bucket.grants), bucket is None or not bucket.versioned, policy if needs_policy else None,
-        keys, tuple(changes), "failed" if messages else "succeeded", "; ".join(messages),
+        tenant,
+        user is None,
+        bucket is None,
+        bucket is None or bool(bucket.grants),
+        bucket is None or not bucket.versioned,
+        policy if needs_policy else None,
+        keys,
+        tuple(changes),
+        "failed" if messages else "succeeded",
+        "; ".join(messages),
     )
 
 

@@ -138,7 +138,5 @@ def write_each(steps: Iterable[Any], write: Callable[[Any], None], concurrency: 
 def result(request: TenantsRequest, outcomes: Sequence[Outcome], undeclared: Iterable[str], requests: int, notes: Iterable[str]) -> SystemResult:
     """The answer of a call."""
     results = [TenantResult(outcome.tenant.id, outcome.verdict, list(outcome.changes), outcome.message) for outcome in outcomes]
-    observed = {
-        outcome.tenant.id: {"bucket": outcome.tenant.bucket, "access": outcome.tenant.active} for outcome in outcomes if outcome.verdict == "succeeded"
-    }
+    observed = {outcome.tenant.id: {"bucket": outcome.tenant.bucket, "access": outcome.tenant.active} for outcome in outcomes if outcome.verdict == "succeeded"}
     return SystemResult(SYSTEM, request.region, results, sorted(set(undeclared)), notes=list(notes), observed=observed, requests=requests)

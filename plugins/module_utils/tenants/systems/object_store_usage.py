@@ -28,7 +28,11 @@ def measure(client: S3Client, request: TenantsRequest, answer: SystemResult, mos
         used, versions, complete = outcome.result
         limit = int(request.limits(tenant, "object_store")["storage_bytes"])
         answer.observed[tenant.id]["storage"] = {
-            "bytes": used, "versions": versions, "limit_bytes": limit, "complete": complete, "meaning": "measured, not enforced",
+            "bytes": used,
+            "versions": versions,
+            "limit_bytes": limit,
+            "complete": complete,
+            "meaning": "measured, not enforced",
         }
         if used > limit:
             above.append(f"{tenant.id} stores {'' if complete else 'at least '}{used} bytes, its tier's number is {limit}")

@@ -104,8 +104,17 @@ def _plan_tenant(tenant: Tenant, credentials: TenantCredentials | OpsError, actu
     if bucket is not None and bucket.grants and write is None:
         write = bucket.policy  # resetting the ACL removes it
     return Step(
-        tenant, create, update, not exists, bucket.owner if bucket and bucket.grants else "", bucket is None or not bucket.versioned, write, stale,
-        tuple(changes), "failed" if message else "succeeded", message,
+        tenant,
+        create,
+        update,
+        not exists,
+        bucket.owner if bucket and bucket.grants else "",
+        bucket is None or not bucket.versioned,
+        write,
+        stale,
+        tuple(changes),
+        "failed" if message else "succeeded",
+        message,
     )
 
 

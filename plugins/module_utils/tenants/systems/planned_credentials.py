@@ -25,6 +25,4 @@ def credentials_of(request: TenantsRequest, check_mode: bool) -> Credentials:
     if not check_mode:
         return found
     by_id = {tenant.id: tenant for tenant in request.tenants}
-    return {
-        tenant_id: generate(by_id[tenant_id], with_neo4j=True) if isinstance(value, MissingSecretError) else value for tenant_id, value in found.items()
-    }
+    return {tenant_id: generate(by_id[tenant_id], with_neo4j=True) if isinstance(value, MissingSecretError) else value for tenant_id, value in found.items()}

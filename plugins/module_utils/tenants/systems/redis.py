@@ -127,7 +127,11 @@ def plan_tenant(tenant: Tenant, credentials: TenantCredentials | OpsError, actua
     problem = credentials.message if isinstance(credentials, OpsError) else ""
     user = actual.users.get(tenant.redis_user)
     rules: tuple[str, ...] = (
-        "reset", "on" if tenant.active else "off", "sanitize-payload", *pattern_rules(tenant.redis_prefix), *command_rules(actual.commands),
+        "reset",
+        "on" if tenant.active else "off",
+        "sanitize-payload",
+        *pattern_rules(tenant.redis_prefix),
+        *command_rules(actual.commands),
     )
     hashes: frozenset[str] = frozenset()
     if isinstance(credentials, TenantCredentials):
@@ -165,8 +169,12 @@ def _passwords(user: AclUser) -> tuple[bool, frozenset[str]]:
 def _shown(user: AclUser) -> dict[str, Any]:
     """A user without secrets."""
     return {
-        "enabled": user.enabled, "password": "set (not shown)" if user.hashes else "none", "keys": sorted(user.keys), "channels": sorted(user.channels),
-        "sanitize": user.sanitize, "selectors": list(user.selectors),
+        "enabled": user.enabled,
+        "password": "set (not shown)" if user.hashes else "none",
+        "keys": sorted(user.keys),
+        "channels": sorted(user.channels),
+        "sanitize": user.sanitize,
+        "selectors": list(user.selectors),
     }
 
 
@@ -212,9 +220,7 @@ def _apply_batch(steps: Sequence[Step], session: RedisSession) -> dict[str, str]
     if not isinstance(executed, list):
         raise session.error(executed, ("EXEC",)) if isinstance(executed, ReplyError) else OpsError(f"{session.where} discarded the transaction: run it again")
     problems = {
-        owner: session.error(reply, command).message
-        for (owner, command), reply in zip(writes, executed, strict=False)
-        if isinstance(reply, ReplyError)
+        owner: session.error(reply, command).message for (owner, command), reply in zip(writes, executed, strict=False) if isinstance(reply, ReplyError)
     }
     saved = executed[-1]
     if isinstance(saved, ReplyError):

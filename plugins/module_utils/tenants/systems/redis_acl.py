@@ -126,7 +126,14 @@ _WORDS: dict[str, dict[str, Any]] = {
     "skip-sanitize-payload": {"sanitize": False},
     "clearselectors": {"selectors": ()},
     "reset": {
-        "enabled": False, "nopass": False, "hashes": _NONE, "keys": _NONE, "channels": _NONE, "commands": _NONE, "sanitize": True, "selectors": (),
+        "enabled": False,
+        "nopass": False,
+        "hashes": _NONE,
+        "keys": _NONE,
+        "channels": _NONE,
+        "commands": _NONE,
+        "sanitize": True,
+        "selectors": (),
     },
 }
 _COMMAND_WORDS = {"allcommands": "+@all", "nocommands": "-@all"}

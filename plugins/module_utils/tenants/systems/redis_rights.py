@@ -26,13 +26,8 @@ ALLOWED: Mapping[str, str] = {
     ),
     "bitmaps": "bitcount bitfield bitfield_ro bitop bitpos getbit setbit",
     "hashes": "hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals",
-    "lists": (
-        "blmove blmpop blpop brpop brpoplpush lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim"
-        " rpop rpoplpush rpush rpushx"
-    ),
-    "sets": (
-        "sadd scard sdiff sdiffstore sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan sunion sunionstore"
-    ),
+    "lists": ("blmove blmpop blpop brpop brpoplpush lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim rpop rpoplpush rpush rpushx"),
+    "sets": ("sadd scard sdiff sdiffstore sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan sunion sunionstore"),
     "sorted sets": (
         "bzmpop bzpopmax bzpopmin zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop zmscore zpopmax zpopmin"
         " zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex"
@@ -50,7 +45,18 @@ ALLOWED: Mapping[str, str] = {
 
 # Allowed where the server knows them (it refuses a rule that names an unknown command): Redis 7.2, 7.4 and 8.0.
 ALLOWED_IF_KNOWN = (
-    "client|setinfo", "hexpire", "hexpireat", "hexpiretime", "hgetdel", "hgetex", "hpersist", "hpexpire", "hpexpireat", "hpexpiretime", "hpttl", "hsetex",
+    "client|setinfo",
+    "hexpire",
+    "hexpireat",
+    "hexpiretime",
+    "hgetdel",
+    "hgetex",
+    "hpersist",
+    "hpexpire",
+    "hpexpireat",
+    "hpexpiretime",
+    "hpttl",
+    "hsetex",
     "httl",
 )
 

@@ -35,7 +35,11 @@ def measure(session: RedisSession, request: TenantsRequest, answer: SystemResult
         limit = int(request.limits(tenant, "redis")["memory_bytes"])
         used = round(average * counts[tenant.id] * scale)
         answer.observed.setdefault(tenant.id, {})["memory"] = {
-            "bytes": used, "keys": round(counts[tenant.id] * scale), "limit_bytes": limit, "sampled_keys": len(sizes), "complete": scale == 1.0,
+            "bytes": used,
+            "keys": round(counts[tenant.id] * scale),
+            "limit_bytes": limit,
+            "sampled_keys": len(sizes),
+            "complete": scale == 1.0,
             "meaning": "measured, not enforced",
         }
         if used > limit:

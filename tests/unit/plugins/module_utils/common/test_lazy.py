@@ -40,6 +40,11 @@ def test_an_attribute_that_is_not_there_is_no_missing_library() -> None:
 
 def test_module_utils_import_without_any_library() -> None:
     outcome = subprocess.run(
-        [sys.executable, "-S", "-c", IMPORT_ALL, str(ROOT)], env={"PYTHONPATH": str(ROOT / "collections")}, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-S", "-c", IMPORT_ALL, str(ROOT)],
+        env={"PYTHONPATH": str(ROOT / "collections")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert outcome.stdout.strip() == "all imported", outcome.stderr

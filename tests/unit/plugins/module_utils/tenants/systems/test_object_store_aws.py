@@ -38,7 +38,13 @@ def run(monkeypatch: pytest.MonkeyPatch, key: Any, *, check: bool = False, regio
     monkeypatch.setattr(system, "credentials_of", lambda request, check_mode: {tenant.id: secret for tenant in request.tenants})
     tenant = {"id": "rn", "name": "RN", "tier": "team", "region": region, **change}
     params = {
-        "region": region, "tenants": [tenant], "declared_ids": None, "tiers": TIERS, "secrets": {}, "concurrency": 2, "timeout": 5,
+        "region": region,
+        "tenants": [tenant],
+        "declared_ids": None,
+        "tiers": TIERS,
+        "secrets": {},
+        "concurrency": 2,
+        "timeout": 5,
         "connection": {"driver": "aws", "region": region},
     }
     return entry.run(params, check_mode=check)

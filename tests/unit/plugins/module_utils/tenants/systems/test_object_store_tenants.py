@@ -86,8 +86,17 @@ def test_what_is_no_policy_of_ours_is_different_and_breaks_nothing(text: bytes) 
 
 @pytest.mark.parametrize(
     ("key", "owner"),
-    [("tenant-a-00c0ffee", "a"), ("tenant-a-b-00c0ffee", "a-b"), ("tenant-a-00c0ffee-00c0ffee", "a-00c0ffee"), ("tenant-a", None), ("tenant-00c0ffee", None),
-     ("x-tenant-a-00c0ffee", None), ("tenant-A-00c0ffee", None), ("tenant-a-00C0FFEE", None), ("tenant--00c0ffee", None)],
+    [
+        ("tenant-a-00c0ffee", "a"),
+        ("tenant-a-b-00c0ffee", "a-b"),
+        ("tenant-a-00c0ffee-00c0ffee", "a-00c0ffee"),
+        ("tenant-a", None),
+        ("tenant-00c0ffee", None),
+        ("x-tenant-a-00c0ffee", None),
+        ("tenant-A-00c0ffee", None),
+        ("tenant-a-00C0FFEE", None),
+        ("tenant--00c0ffee", None),
+    ],
 )
 def test_a_key_tells_its_tenant(key: str, owner: str | None) -> None:
     assert tenant_of_key(key) == owner

@@ -17,11 +17,13 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.tenants.systems.redis
 )
 from ansible_collections.leanvibe.ops.plugins.module_utils.tenants.systems.redis_rights import ALLOWED, ALLOWED_IF_KNOWN, REFUSED, allowed_commands
 
-CATALOGUE = Catalogue({
-    "string": ["get", "set", "append"],
-    "keyspace": ["scan", "del", "object|encoding", "object|help"],
-    "connection": ["client|id", "client|list", "client", "ping"],
-})
+CATALOGUE = Catalogue(
+    {
+        "string": ["get", "set", "append"],
+        "keyspace": ["scan", "del", "object|encoding", "object|help"],
+        "connection": ["client|id", "client|list", "client", "ping"],
+    }
+)
 SAME = [
     (("-@all", "+get", "+set"), ("-@all", "+set", "+get", "+get")),
     (("-@all", "+get", "+set"), ("-@all", "+@string", "-append")),
@@ -63,8 +65,13 @@ def test_all_commands_are_more_than_any_list() -> None:
 def test_a_line_of_acl_list_is_read() -> None:
     user = parse_line("user tenant-a on sanitize-payload #aa #bb ~tenant:a:* %R~x resetchannels &tenant:a:* -@all +get (~y -@all +set) (~z)", CATALOGUE)
     assert user == AclUser(
-        "tenant-a", enabled=True, hashes=frozenset({"aa", "bb"}), keys=frozenset({"tenant:a:*", "%R~x"}), channels=frozenset({"tenant:a:*"}),
-        commands=frozenset({"get"}), selectors=("(~y -@all +set)", "(~z)"),
+        "tenant-a",
+        enabled=True,
+        hashes=frozenset({"aa", "bb"}),
+        keys=frozenset({"tenant:a:*", "%R~x"}),
+        channels=frozenset({"tenant:a:*"}),
+        commands=frozenset({"get"}),
+        selectors=("(~y -@all +set)", "(~z)"),
     )
     assert "aa" not in repr(user)
 

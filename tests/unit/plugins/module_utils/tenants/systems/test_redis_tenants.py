@@ -160,8 +160,13 @@ def test_all_writes_are_one_transaction_that_saves_the_file() -> None:
     node = Node()
     assert system.apply(plan, node, NoLease()) == {}
     assert [command[:3] for command in node.sent] == [
-        ("MULTI",), ("ACL", "SETUSER", "tenant-a"), ("ACL", "SETUSER", "tenant-b"), ("CLIENT", "KILL", "USER"),
-        ("ACL", "DELUSER", system.UNSAVED_MARK), ("ACL", "SAVE"), ("EXEC",),
+        ("MULTI",),
+        ("ACL", "SETUSER", "tenant-a"),
+        ("ACL", "SETUSER", "tenant-b"),
+        ("CLIENT", "KILL", "USER"),
+        ("ACL", "DELUSER", system.UNSAVED_MARK),
+        ("ACL", "SAVE"),
+        ("EXEC",),
     ]
 
 
@@ -225,9 +230,13 @@ NAMES = frozenset({"tenant-a"})
 
 def answers(**change: Reply) -> dict[str, Reply]:
     return {
-        "info": "redis_version:7.0.15\r\n", "config_get": ["aclfile", "/x"],
+        "info": "redis_version:7.0.15\r\n",
+        "config_get": ["aclfile", "/x"],
         "acl_list": ["user default off", "user tenant-a on ~tenant:a:*", "user tenant-b on ~*", "user x on ~*"],
-        "command_info": [["hexpire", 4], None], "acl_cat_": ["get"], "acl_cat": ["string"], **change,
+        "command_info": [["hexpire", 4], None],
+        "acl_cat_": ["get"],
+        "acl_cat": ["string"],
+        **change,
     }
 
 
@@ -260,8 +269,17 @@ def test_a_node_that_cannot_hold_tenants_is_refused(change: dict[str, Reply], me
 
 
 PARAMS: dict[str, Any] = {
-    "region": "us-east-1", "tenants": [], "declared_ids": None, "tiers": {}, "secrets": {}, "lease": None, "concurrency": 4, "timeout": 1,
-    "connection": {"driver": "self_managed", "host": "127.0.0.1", "port": 1}, "measure": False, "measure_keys": 10,
+    "region": "us-east-1",
+    "tenants": [],
+    "declared_ids": None,
+    "tiers": {},
+    "secrets": {},
+    "lease": None,
+    "concurrency": 4,
+    "timeout": 1,
+    "connection": {"driver": "self_managed", "host": "127.0.0.1", "port": 1},
+    "measure": False,
+    "measure_keys": 10,
 }
 
 
