@@ -19,6 +19,11 @@ class Box:
     def __init__(self, directory: Path, data: Path | None = None, port_base: int | None = None, binaries: dict[str, str] | None = None) -> None:
         self.parameters: dict[str, Any] = {"directory": str(directory), "data_dir": str(data) if data else None, "port_base": port_base, "binaries": binaries}
 
+    def use(self, parameters: dict[str, Any]) -> Box:
+        """The sandbox of another process's Box."""
+        self.parameters = parameters
+        return self
+
     def up(self) -> dict[str, Any]:
         return operations.start(self.parameters, False)
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,18 @@ def test_inventory_variables_lead_to_the_running_systems(checkout: Path, ansible
     assert connection["port"] == sandbox["regions"]["us-west-2"]["postgresql"]["port"]
     with psycopg.connect(**connection) as opened:
         assert opened.execute("SELECT current_user, pg_is_in_recovery()").fetchone() == ("leanvibe_operations", True)
+
+
+@pytest.mark.faults(sample=1)
+@pytest.mark.parametrize("seconds", [0.7, 2, 4, 6, 8, 12])
+def test_a_bring_up_that_was_killed_is_completed_by_the_next(second: Any, seconds: float) -> None:
+    script = "import json, sys; sys.path[:0] = json.loads(sys.argv[2]); from sandbox_box import Box; Box('/').use(json.loads(sys.argv[1])).up()"
+    process = subprocess.Popen([sys.executable, "-c", script, json.dumps(second.parameters), json.dumps(sys.path)], stderr=subprocess.DEVNULL)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+    assert process.returncode == -signal.SIGKILL
+    second.up()
+    assert second.status()["problems"] == []
