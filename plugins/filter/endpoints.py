@@ -33,6 +33,10 @@ options:
     type: list
     elements: str
     default: [__tenants_prepared, __tenants_reconciled, __tenants_finished]
+  text:
+    description: Whether to return JSON text. A module takes it as well, and the template engine need not go through it.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -44,45 +48,26 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: One entry per endpoint with C(system), C(region), C(placement) and C(phases), the tasks' results.
-  type: list
-  elements: dict
+  type: raw
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-REGISTERED = ("__tenants_prepared", "__tenants_reconciled", "__tenants_finished")
-KEPT = ("results", "undeclared", "notes", "observed", "platform")
-
-
-def _phase(result: Mapping[str, Any]) -> dict[str, Any] | None:
-    if result.get("skipped"):
-        return None
-    if result.get("failed") or result.get("unreachable"):
-        return {"msg": result.get("msg") or "failed without a message"}
-    return {key: result[key] for key in KEPT if key in result}
-
-
-def _results(hostvars: Mapping[str, Mapping[str, Any]], host: str, names: Sequence[str]) -> list[Mapping[str, Any]]:
-    """What the host's tasks returned, as it is: results hold no templates, and looking for some in thousands of them takes long."""
-    raw = getattr(hostvars, "raw_get", None)
-    variables = raw(host) if raw is not None else hostvars[host]
-    return [variables[name] for name in names if name in variables]
+from ..module_utils.tenants.collecting import REGISTERED, collect
 
 
 def endpoints(
-    hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], placement: Mapping[str, Mapping[str, str]], registered: Sequence[str] = REGISTERED
-) -> list[dict[str, Any]]:
+    hostvars: Mapping[str, Mapping[str, Any]],
+    hosts: Iterable[str],
+    placement: Mapping[str, Mapping[str, str]],
+    registered: Sequence[str] = REGISTERED,
+    text: bool = False,
+) -> Any:
     """Collect the results of the hosts that stand for a system in a region."""
-    collected = []
-    for host in hosts:
-        system, region = hostvars[host].get("leanvibe_ops_system"), hostvars[host].get("leanvibe_ops_region")
-        if system not in placement:
-            continue
-        phases = [_phase(result) for result in _results(hostvars, host, registered)]
-        word = placement[system].get(region, "absent")
-        collected.append({"system": system, "region": region, "placement": word, "phases": [phase for phase in phases if phase is not None]})
-    return collected
+    collected = collect(hostvars, hosts, placement, registered)
+    return json.dumps(collected) if text else collected
 
 
 class FilterModule:

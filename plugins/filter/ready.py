@@ -11,17 +11,25 @@ version_added: 0.1.0
 author:
   - LeanVibe Operations (@leanvibe)
 description:
-  - From what P(leanvibe.ops.endpoints#filter) collected, the tenants whose credentials are in force everywhere.
+  - From the results of the play's hosts, the tenants whose credentials are in force everywhere.
   - An endpoint that failed, or said nothing about a tenant that belongs there, leaves that tenant out.
-positional: _input, placed
+positional: _input, hosts, placement, expected
 options:
   _input:
-    description: The endpoints.
-    type: list
-    elements: dict
+    description: C(hostvars).
+    type: dict
     required: true
-  placed:
-    description: Tenants per region and placement, as M(leanvibe.ops.tenants_registry) returns them.
+  hosts:
+    description: Names of the play's hosts.
+    type: list
+    elements: str
+    required: true
+  placement:
+    description: C(leanvibe_ops_placement).
+    type: dict
+    required: true
+  expected:
+    description: Ids per region and placement, as M(leanvibe.ops.tenants_registry) returns them.
     type: dict
     required: true
 """
@@ -29,7 +37,7 @@ options:
 EXAMPLES = r"""
 - name: Show who is ready
   ansible.builtin.debug:
-    msg: "{{ hostvars | leanvibe.ops.endpoints(ansible_play_hosts_all, leanvibe_ops_placement) | leanvibe.ops.ready(recorded.placed) }}"
+    msg: "{{ hostvars | leanvibe.ops.ready(ansible_play_hosts_all, leanvibe_ops_placement, recorded.expected) }}"
 """
 
 RETURN = r"""
@@ -42,18 +50,18 @@ _value:
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..module_utils.tenants.collecting import collect
+from ..module_utils.tenants.collecting import ready as of_endpoints
 
-def ready(endpoints: Iterable[Mapping[str, Any]], placed: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> list[str]:
+
+def ready(
+    hostvars: Mapping[str, Mapping[str, Any]],
+    hosts: Iterable[str],
+    placement: Mapping[str, Mapping[str, str]],
+    expected: Mapping[str, Mapping[str, Sequence[str]]],
+) -> list[str]:
     """Tenants that no endpoint holds back."""
-    everybody = {tenant["id"] for lists in placed.values() for tenant in lists["all"]}
-    held_back: set[str] = set()
-    for endpoint in endpoints:
-        expected = {tenant["id"] for tenant in placed.get(endpoint["region"], {}).get(endpoint["placement"], ())}
-        results = [result for phase in endpoint["phases"] for result in phase.get("results", ())]
-        broken = any("msg" in phase for phase in endpoint["phases"])
-        held_back |= expected if broken else expected - {result["tenant"] for result in results}
-        held_back |= {result["tenant"] for result in results if result["verdict"] in ("failed", "refused")}
-    return sorted(everybody - held_back)
+    return of_endpoints(collect(hostvars, hosts, placement), expected)
 
 
 class FilterModule:

@@ -67,6 +67,11 @@ declared_ids:
   type: list
   elements: str
   returned: success
+selected_ids:
+  description: Ids of the chosen tenants.
+  type: list
+  elements: str
+  returned: success
 tenants:
   description: The chosen tenants in compact form, as the other tenants modules take them.
   type: list

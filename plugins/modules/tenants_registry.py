@@ -93,6 +93,10 @@ placed:
   description: 'Per region, the lists V(all) and V(home) of accepted tenants in compact form (without contacts).'
   type: dict
   returned: success
+expected:
+  description: As RV(placed), with ids only.
+  type: dict
+  returned: success
 kept_out:
   description: Per region, ids of tenants whose data residency forbids it.
   type: dict

@@ -76,8 +76,8 @@ options:
     type: list
     elements: dict
     default: []
-  placed:
-    description: As M(leanvibe.ops.tenants_registry) returns it.
+  expected:
+    description: Which tenants belong where, as M(leanvibe.ops.tenants_registry) returns it.
     type: dict
     default: {}
   kept_out:
@@ -94,10 +94,9 @@ options:
     elements: str
     default: []
   endpoints:
-    description: What the endpoints' modules returned, as the filter P(leanvibe.ops.endpoints#filter) collects it.
-    type: list
-    elements: dict
-    default: []
+    description: What the endpoints' modules returned, as the filter P(leanvibe.ops.endpoints#filter) collects it, a list or its JSON text.
+    type: json
+    default: "[]"
   refusal:
     description: What ended the run before the systems were worked on.
     type: dict
@@ -125,8 +124,8 @@ EXAMPLES = r"""
     placement: "{{ leanvibe_ops_placement }}"
     report_dir: reports
     tenants: "{{ declared.tenants }}"
-    placed: "{{ recorded.placed }}"
-    endpoints: "{{ hostvars | leanvibe.ops.endpoints(ansible_play_hosts_all, leanvibe_ops_placement) }}"
+    expected: "{{ recorded.expected }}"
+    endpoints: "{{ hostvars | leanvibe.ops.endpoints(ansible_play_hosts_all, leanvibe_ops_placement, text=true) }}"
 """
 
 RETURN = r"""
@@ -172,8 +171,9 @@ def main() -> None:
             "report_dir": {"type": "path", "required": True},
             "check": {"type": "bool", "default": False},
             "token": {"type": "int", "no_log": False},
-            **{name: {"type": "list", "elements": "dict", "default": []} for name in ("tenants", "endpoints")},
-            **{name: {"type": "dict", "default": {}} for name in ("placed", "kept_out", "refused")},
+            "tenants": {"type": "list", "elements": "dict", "default": []},
+            "endpoints": {"type": "json", "default": "[]"},
+            **{name: {"type": "dict", "default": {}} for name in ("expected", "kept_out", "refused")},
             "undeclared": {"type": "list", "elements": "str", "default": []},
             "refusal": {"type": "dict", "options": {"step": {"type": "str", "required": True}, "message": {"type": "str", "required": True}}},
         },

@@ -47,7 +47,7 @@ RETURNING token, to_char(expires_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 _TAKE = "INSERT INTO leases (name, token) SELECT unnest(%s::text[]), %s"
 _WORKERS = "SELECT host, place, pid, started FROM lease_workers WHERE token = %s"
 _LOCK_ONE = "SELECT token FROM lease_holders WHERE token = %s FOR UPDATE"
-_FENCE = "SELECT owner FROM lease_holders WHERE token = %s AND expires_at > clock_timestamp() FOR SHARE"
+_FENCE = "UPDATE lease_holders SET heartbeat_at = clock_timestamp(), expires_at = clock_timestamp() + ttl WHERE token = %s RETURNING token"
 
 
 @dataclass(frozen=True)
@@ -179,6 +179,9 @@ def release(session: Session, token: int, gone: Callable[[ProcessIdentity], bool
 
 
 def fence(session: Session, token: int) -> None:
-    """Inside a transaction: nobody takes the lease over until the transaction ends. Raises LeaseLost if somebody already has."""
+    """Inside a transaction: nobody takes the lease over until the transaction ends, and it is renewed. Raises LeaseLost if somebody already has.
+
+    A lease whose time is over is still ours as long as nobody has taken it: taking it deletes the row that this locks.
+    """
     if session.execute(_FENCE, (token,)).fetchone() is None:
-        raise LeaseLost(f"The lease (token {token}) has expired or was taken over: the registry is not written. Run it again to complete the work.")
+        raise LeaseLost(f"The lease (token {token}) was released or, after its time was over, taken by somebody else: the registry is not written.")

@@ -79,6 +79,10 @@ def declare(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
             region: {word: [_compact(tenant) for tenant in members if tenant.id in accepted] for word, members in lists.items()}
             for region, lists in placed.lists.items()
         },
+        "expected": {
+            region: {word: [tenant.id for tenant in members if tenant.id in accepted] for word, members in lists.items()}
+            for region, lists in placed.lists.items()
+        },
         "kept_out": {region: [tenant_id for tenant_id in ids if tenant_id in accepted] for region, ids in placed.kept_out.items()},
         "refused": {**placed.refused, **plan.refused},
         "undeclared": list(plan.undeclared),

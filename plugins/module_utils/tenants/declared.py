@@ -27,7 +27,12 @@ class Declaration:
 
     def to_exit(self) -> dict[str, Any]:
         """What the module returns."""
-        return {"changed": False, "declared_ids": list(self.ids), "tenants": [tenant.to_mapping() for tenant in self.selected]}
+        return {
+            "changed": False,
+            "declared_ids": list(self.ids),
+            "selected_ids": [tenant.id for tenant in self.selected],
+            "tenants": [tenant.to_mapping() for tenant in self.selected],
+        }
 
 
 def _one_of(what: str, value: Any, choices: Collection[str]) -> list[str]:

@@ -90,10 +90,13 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run came to. ``refusal`` is (step, message) if it was refused or broke off before the systems were worked on."""
+    """All that a run came to. ``placed`` is region -> placement -> ids.
+
+    ``refusal`` is (step, message) if it was refused or broke off before the systems were worked on.
+    """
 
     endpoints: Sequence[Endpoint] = ()
-    placed: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
+    placed: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     kept_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     undeclared: Sequence[str] = ()
@@ -101,7 +104,7 @@ class Outcome:
 
     def expected(self, endpoint: Endpoint) -> list[str]:
         """Ids of the tenants that the endpoint had to hold."""
-        return [tenant["id"] for tenant in self.placed.get(endpoint.region, {}).get(endpoint.placement, ())]
+        return list(self.placed.get(endpoint.region, {}).get(endpoint.placement, ()))
 
 
 def missing(outcome: Outcome, placement: Mapping[str, Mapping[str, str]]) -> list[str]:

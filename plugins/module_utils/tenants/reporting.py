@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,8 +29,8 @@ def outcome_of(params: Mapping[str, Any]) -> Outcome:
     """Read the module's parameters."""
     refusal = params.get("refusal")
     return Outcome(
-        endpoints=[Endpoint.from_mapping(endpoint) for endpoint in params["endpoints"]],
-        placed=params["placed"],
+        endpoints=[Endpoint.from_mapping(endpoint) for endpoint in json.loads(params["endpoints"])],
+        placed=params["expected"],
         kept_out=params["kept_out"],
         refused=params["refused"],
         undeclared=params["undeclared"],

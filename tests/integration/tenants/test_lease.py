@@ -272,3 +272,14 @@ def test_who_lost_the_lease_cannot_write_into_the_registry(platform: Platform, t
         desired.apply(plan, connection, Run(f"{PREFIX}new", "tenants", "sandbox", "eve"), new)
     assert platform.registry(f"{PREFIX}f")["tenants"] == 2
     assert platform.registry(f"{PREFIX}f")["tenant_history"] == 2
+
+
+def test_a_lease_whose_time_is_over_still_writes_as_long_as_nobody_took_it(platform: Platform, names: list[str], take: Callable[..., Any]) -> None:
+    from ansible_collections.leanvibe.ops.plugins.module_utils.registry.connection import session
+    from ansible_collections.leanvibe.ops.plugins.module_utils.registry.leases import fence
+
+    token = take(names, ttl=1).token
+    time.sleep(1.2)
+    with session(platform.registry_params()) as connection, connection.transaction():
+        fence(connection, token)
+    assert platform.rows("SELECT expires_at > clock_timestamp() FROM lease_holders WHERE token = %s", token) == [(True,)]

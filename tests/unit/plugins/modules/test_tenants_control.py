@@ -93,7 +93,7 @@ REPORT = {
     "placement": PLACEMENT,
     "timeout": 2,
     "tenants": [ACME],
-    "placed": {"us-east-1": {"all": [ACME], "home": [ACME]}, "us-west-2": {"all": [ACME], "home": []}},
+    "expected": {"us-east-1": {"all": ["acme"], "home": ["acme"]}, "us-west-2": {"all": ["acme"], "home": []}},
     "endpoints": [
         {
             "system": "redis",

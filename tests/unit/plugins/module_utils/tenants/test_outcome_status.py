@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from ansible_collections.leanvibe.ops.plugins.filter.endpoints import endpoints
-from ansible_collections.leanvibe.ops.plugins.filter.ready import ready
+from ansible_collections.leanvibe.ops.plugins.filter.ready import ready as ready_filter
 from ansible_collections.leanvibe.ops.plugins.module_utils.registry.observed import Known
 from ansible_collections.leanvibe.ops.plugins.module_utils.reports.model import Item
+from ansible_collections.leanvibe.ops.plugins.module_utils.tenants.collecting import ready
 from ansible_collections.leanvibe.ops.plugins.module_utils.tenants.outcome import Endpoint, Outcome, action_items, notes, observations
 from ansible_collections.leanvibe.ops.plugins.module_utils.tenants.status import status_items
 
 PLACEMENT = {"redis": {"us-east-1": "all"}}
-PLACED = {"us-east-1": {"all": [{"id": "acme"}, {"id": "globex"}], "home": [{"id": "acme"}]}}
+PLACED = {"us-east-1": {"all": ["acme", "globex"], "home": ["acme"]}}
 CHANGE = {"object": "user tenant-acme", "action": "create", "fields": ["rights"]}
 
 
@@ -170,9 +172,19 @@ def test_the_filter_takes_results_and_failures_and_leaves_the_large_rest() -> No
 
 
 def test_ready_is_who_succeeded_wherever_he_belongs() -> None:
-    one = {"region": "us-east-1", "placement": "all", "phases": [phase(result("acme"), result("globex"))]}
+    one = {"system": "redis", "region": "us-east-1", "placement": "all", "phases": [phase(result("acme"), result("globex"))]}
     assert ready([one], PLACED) == ["acme", "globex"]
     assert ready([one, {**one, "phases": [phase(result("acme"), result("globex", "failed"))]}], PLACED) == ["acme"]
     assert ready([one, {**one, "phases": [{"msg": "gone"}]}], PLACED) == []
     assert ready([one, {**one, "phases": [phase(result("acme"))]}], PLACED) == ["acme"]
     assert ready([one, {**one, "placement": "replica", "phases": []}], PLACED) == ["acme", "globex"]
+
+
+def test_the_filters_read_results_past_the_template_engine() -> None:
+    class Hostvars(dict[str, Any]):
+        def raw_get(self, host: str) -> dict[str, Any]:
+            return {"__tenants_reconciled": phase(result("acme"), result("globex"))} if host == "redis-1" else {}
+
+    cooked = Hostvars({host: {name: variables[name] for name in ("leanvibe_ops_system", "leanvibe_ops_region")} for host, variables in HOSTVARS.items()})
+    assert json.loads(endpoints(cooked, ["redis-1"], PLACEMENT, text=True)) == endpoints(cooked, ["redis-1"], PLACEMENT)
+    assert ready_filter(cooked, ["redis-1"], PLACEMENT, PLACED) == ["acme", "globex"]
