@@ -36,6 +36,7 @@ class Lab:
         self.prefix = f"pg-{self.run_id}"
         self.tiers = yaml.safe_load((checkout / "roles/tiers/defaults/main.yml").read_text(encoding="utf-8"))["tiers_catalogue"]
         self.secrets: dict[str, Any] = {}
+        self._reader: psycopg.Connection[Any] | None = None
         self.migrations = checkout / "roles/platform_database/files/migrations"
 
     # Sessions
@@ -76,9 +77,10 @@ class Lab:
         return self.connect("postgres", **change)
 
     def rows(self, query: Any, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Independent read-back as superuser."""
-        with self.superuser() as session:
-            return session.execute(query, parameters).fetchall()
+        """Independent read-back as superuser, in a session that stays open."""
+        if self._reader is None or self._reader.closed:
+            self._reader = self.superuser()
+        return self._reader.execute(query, parameters).fetchall()
 
     # Tenants
 
@@ -169,6 +171,8 @@ class Lab:
             session.execute(sql.SQL("CREATE EXTENSION pg_stat_statements"))
 
     def remove(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
         with self.superuser(database="postgres") as session:
             session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self.database)))
             pattern = f"tenant_{self.prefix.replace('-', '_')}_%"

@@ -28,8 +28,9 @@ def fingerprint(lab: Any, tenant: dict[str, Any]) -> str:
     for table in ("tenants", "users", "projects", "project_members", "tasks", "api_keys", "audit_events", "billing_accounts", "subscriptions"):
         query = sql.SQL("SELECT t::text FROM {} t WHERE tenant_id = %s ORDER BY 1").format(sql.Identifier("leanvibe", table))
         digest.update(repr(lab.rows(query, tenant["id"])).encode())
-    for relation in ("ledger", "numbers"):
-        digest.update(repr(lab.rows(sql.SQL("SELECT t::text FROM {} t ORDER BY 1").format(sql.Identifier(lab.role(tenant), relation)))).encode())
+    for column, relation in (("note", "ledger"), ("last_value", "numbers")):
+        query = sql.SQL("SELECT {}::text FROM {} ORDER BY 1").format(sql.Identifier(column), sql.Identifier(lab.role(tenant), relation))
+        digest.update(repr(lab.rows(query)).encode())
     return digest.hexdigest()
 
 
