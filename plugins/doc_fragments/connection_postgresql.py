@@ -44,10 +44,10 @@ options:
         type: path
 """
 
-    DRIVER = r"""
-options:
-  connection:
-    suboptions:
+    # Fragments are merged by option, not by suboption: this one stands alone.
+    DRIVER = (
+        DOCUMENTATION
+        + r"""
       driver:
         description:
           - V(postgresql) for a server of one's own, V(rds) for Amazon RDS and Aurora, where nobody is a superuser and stored verifiers cannot be read.
@@ -56,3 +56,4 @@ options:
         default: postgresql
         choices: [postgresql, rds]
 """
+    )

@@ -20,7 +20,6 @@ description:
 extends_documentation_fragment:
   - leanvibe.ops.attributes
   - leanvibe.ops.attributes.action_group
-  - leanvibe.ops.connection_postgresql
   - leanvibe.ops.connection_postgresql.driver
 options:
   timeout:

@@ -27,7 +27,6 @@ extends_documentation_fragment:
   - leanvibe.ops.attributes.action_group
   - leanvibe.ops.tenants
   - leanvibe.ops.tenants.secrets
-  - leanvibe.ops.connection_postgresql
   - leanvibe.ops.connection_postgresql.driver
 options:
   replica:

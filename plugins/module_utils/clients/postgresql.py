@@ -30,8 +30,9 @@ CONNECTION: dict[str, Any] = {
     "sslmode": {"type": "str", "default": "verify-full", "choices": ["disable", "prefer", "require", "verify-ca", "verify-full"]},
     "sslrootcert": {"type": "path"},
 }
-# serialization_failure, deadlock_detected, lock_not_available, internal_error ("tuple concurrently updated": two sessions changed the same catalogue row)
-TRANSIENT = frozenset({"40001", "40P01", "55P03", "XX000"})
+# serialization_failure, deadlock_detected, internal_error ("tuple concurrently updated": two sessions changed the same catalogue row). A lock that was
+# not to be had in time is not among them: its time is up.
+TRANSIENT = frozenset({"40001", "40P01", "XX000"})
 ATTEMPTS = 4
 
 

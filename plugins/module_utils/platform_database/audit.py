@@ -45,7 +45,7 @@ class Audit:
 
 
 def observe(connection: psycopg.Connection[tuple[Any, ...]]) -> Evidence:
-    """Read everything, in ten queries; the account must see definitions (a member of pg_monitor or the owner). Raises OpsError without shared tables."""
+    """Read everything, in nine queries; the account must see definitions (a member of pg_monitor or the owner). Raises OpsError without shared tables."""
     names = {"column": TENANT_COLUMN, "schemas": list(SCHEMAS), "tables": TABLES, "private": PRIVATE}
 
     def read(query: LiteralString) -> list[tuple[Any, ...]]:

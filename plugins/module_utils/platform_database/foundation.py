@@ -133,7 +133,7 @@ def observe(connection: psycopg.Connection[tuple[Any, ...]]) -> Actual:
         settings=settings,
         members=members,
         database_rights=frozenset((grantee, right) for _database, grantee, right in rights),
-        public=[(kind, name, right) for kind, name, right in connection.execute(_PUBLIC).fetchall()],
+        public=connection.execute(_PUBLIC).fetchall(),
         monitor_uses_public=bool(own and own[1]),
         reads_verifiers=bool(own and own[2]),
         openings=catalogue.openings(*catalogue.observe(connection)),

@@ -122,7 +122,7 @@ def observe(connection: psycopg.Connection[tuple[Any, ...]], driver: Driver, nam
     members = frozenset(name for (name,) in connection.execute(MEMBERS, parameters).fetchall() if name.startswith(TENANT_PREFIX))
     sessions = dict(connection.execute(SESSIONS, parameters).fetchall())
     sizes = dict(connection.execute(SIZES, parameters).fetchall()) if measure else {}
-    requests = 18 + (driver.verifiers is not None) + measure
+    requests = 17 + (driver.verifiers is not None) + measure
     return Actual(recovering, account, database, roles, verifiers, schemas, rows, members, sessions, sizes, judgement, requests)
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from alembic import context
 
+# The protections.py beside this file, also if another folder's was imported before.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.modules.pop("protections", None)
 
 connection = context.config.attributes["connection"]
 schema = context.config.attributes["version_schema"]

@@ -61,6 +61,7 @@ def test_concurrency_alone_is_tried_again() -> None:
             postgresql.persistently(failing(4, error), pause=pauses.append)
     assert len(pauses) == 18
     assert all(0 < pause < 1 for pause in pauses)
-    with pytest.raises(errors.DuplicateObject):
-        postgresql.persistently(failing(1, errors.DuplicateObject("x")), pause=pauses.append)
+    for error in (errors.DuplicateObject("x"), errors.LockNotAvailable("x"), errors.QueryCanceled("x")):
+        with pytest.raises(type(error)):
+            postgresql.persistently(failing(1, error), pause=pauses.append)
     assert len(pauses) == 18
