@@ -105,7 +105,7 @@ options:
         description: Which step it was.
         type: str
         required: true
-      message:
+      reason:
         description: What it said.
         type: str
         required: true
@@ -175,7 +175,7 @@ def main() -> None:
             "endpoints": {"type": "json", "default": "[]"},
             **{name: {"type": "dict", "default": {}} for name in ("expected", "kept_out", "refused")},
             "undeclared": {"type": "list", "elements": "str", "default": []},
-            "refusal": {"type": "dict", "options": {"step": {"type": "str", "required": True}, "message": {"type": "str", "required": True}}},
+            "refusal": {"type": "dict", "options": {"step": {"type": "str", "required": True}, "reason": {"type": "str", "required": True}}},
         },
         supports_check_mode=True,
     )

@@ -34,7 +34,7 @@ def outcome_of(params: Mapping[str, Any]) -> Outcome:
         kept_out=params["kept_out"],
         refused=params["refused"],
         undeclared=params["undeclared"],
-        refusal=(str(refusal["step"]), str(refusal["message"])) if refusal else None,
+        refusal=(str(refusal["step"]), str(refusal["reason"])) if refusal else None,
     )
 
 

@@ -8,6 +8,7 @@ Every other time the playbook's process alone is killed, and its modules live on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -46,6 +47,7 @@ class Killable:
             start_new_session=True,
         )
         self.lines: list[str] = []
+        self.descendants: list[psutil.Process] = []
         self.writing = threading.Event()
         self.began = 0.0
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -64,17 +66,19 @@ class Killable:
         self.process.wait(timeout=900)
         return time.monotonic() - self.began
 
+    def bury(self) -> None:
+        """Kill what is left of the descendants; Ansible's orphaned workers wait for ever to tell a parent that is no more."""
+        for process in self.descendants:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def kill(self, everything: bool) -> str:
         """Kill it, alone or with all descendants; return the task that it was in."""
-        victims = [self.process.pid]
+        self.process.send_signal(signal.SIGSTOP)
+        self.descendants = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.kill()
         if everything:
-            self.process.send_signal(signal.SIGSTOP)
-            victims += [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
-        for pid in victims:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+            self.bury()
         self.process.wait(timeout=60)
         return next((line.strip(" *\n") for line in reversed(self.lines) if line.startswith("TASK")), "")
 
@@ -109,6 +113,7 @@ def counts(platform: Platform, prefix: str) -> dict[str, int]:
     return dict(Counter(" ".join(key.split()[:2]) if key.split()[0] in (EAST, WEST) else key.split()[0] for key in platform.snapshot(prefix)))
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.faults
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_a_killed_run_is_completed_by_the_next(
@@ -131,6 +136,7 @@ def test_a_killed_run_is_completed_by_the_next(
     print(f"seed {SEED}, moment {moment}: killed {whom} {delay:.1f} s of {duration:.1f} s after the first write, in {task}")
 
     again = run_playbook("tenants", extra_vars={**extra, "tenants_lock_wait": 240}, timeout=900)
+    run.bury()
     assert again.returncode == 0, again.stdout[-5000:]
     found = counts(platform, prefix)
     everywhere = ("Namespace", "Secret", "ConfigMap", "ResourceQuota", "LimitRange", "redis", "bucket", "account", "node")

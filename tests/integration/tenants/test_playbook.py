@@ -105,9 +105,13 @@ def test_the_first_run_provisions_every_tenant_everywhere(platform: Platform, st
     assert [item["id"] for item in report["items"] if item["verdict"] == "skipped" and item["subject"] == "control/monitoring"] == ["tenants.dashboard"]
 
 
-def test_no_secret_leaves_the_systems(platform: Platform, story: Story) -> None:
+def test_the_second_run_changes_nothing_and_tells_no_secret(platform: Platform, story: Story) -> None:
+    before = platform.snapshot(PREFIX)
     done, report = story.run("tenants", "--diff", "-vvv")
-    texts = [done.stdout, done.stderr, json.dumps(report), *(path.read_text(encoding="utf-8") for path in story.reports.glob("*/*"))]
+    assert (done.returncode, report["verdict"], changed(report)) == (0, "succeeded", [])
+    assert not re.search(r"changed=[1-9]", done.stdout)
+    assert platform.snapshot(PREFIX) == before
+    texts = [done.stdout, done.stderr, *(path.read_text(encoding="utf-8") for path in story.reports.glob("*/*"))]
     texts += [json.dumps(row, default=str) for row in platform.rows("SELECT observed, message FROM tenant_systems WHERE tenant LIKE %s", f"{PREFIX}%")]
     known = [value for tenant in story.tenants for key, value in platform.secret(tenant["id"], tenant["region"]).items() if "SECRET" in key or "_URL" in key]
     passwords = [re.sub(r"^[a-z]+://[^:]*:([^@]*)@.*$", r"\1", value) for value in known]
@@ -115,14 +119,6 @@ def test_no_secret_leaves_the_systems(platform: Platform, story: Story) -> None:
     for text in texts:
         assert not [password for password in passwords if password in text]
         assert platform.credentials["postgresql"]["leanvibe_registry"] not in text
-
-
-def test_the_second_run_changes_nothing(platform: Platform, story: Story) -> None:
-    before = platform.snapshot(PREFIX)
-    done, report = story.run()
-    assert (done.returncode, report["verdict"], changed(report)) == (0, "succeeded", [])
-    assert not re.search(r"changed=[1-9]", done.stdout)
-    assert platform.snapshot(PREFIX) == before
 
 
 def test_status_calls_them_as_declared(story: Story) -> None:

@@ -127,7 +127,7 @@ def test_tenants_report_of_a_status_without_registry_is_unknown(registry: dict[s
 
 
 def test_tenants_report_of_a_refusal_records_nothing(registry: dict[str, Any], tmp_path: Path) -> None:
-    refusal = {"step": "Take leases", "message": "held by bob"}
+    refusal = {"step": "Take leases", "reason": "held by bob"}
     result = call("tenants_report", registry=registry, report_dir=str(tmp_path), **{**REPORT, "refusal": refusal})
     assert result["verdict"] == "refused"
     assert "held by bob" in result["summary"]
