@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ def main() -> int:
     parser.add_argument("--cleanup", action="store_true", help="take the benchmark's tenants out of the sandbox, and do nothing else")
     parser.add_argument("--only", choices=STEPS, action="append", help="a part of it, for development (repeat for more)")
     options = parser.parse_args()
+    # So that what was started ends, too, and the folder with secrets goes.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     try:
         settings = Settings.from_environment()
     except BenchmarkError as error:
@@ -66,6 +69,8 @@ def _cleanup(settings: Settings) -> int:
 def _benchmark(settings: Settings, steps: Sequence[str]) -> int:
     if ids := cleanup.left(settings):
         raise BenchmarkError(f"tenants of an earlier run are there ({ids[0]} and {len(ids) - 1} more): take them out with --cleanup, or purge the sandbox")
+    say("compiling the installed packages (once)")
+    settings.compile()
     report = output.Report({"tenants": settings.tenants, "usual": settings.usual, "repeats": settings.repeats, "concurrency": settings.concurrency})
     ours = population.tenants(population.OURS, settings.tenants)
     if "ours" in steps or "usual" in steps:

@@ -112,6 +112,9 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Path, *, ti
             watcher.start()
         try:
             _pid, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            stop()
+            raise
         finally:
             timer.cancel()
         wall = time.monotonic() - started

@@ -5,7 +5,7 @@ SET client_min_messages = warning;
 SELECT json_build_object('tenant', r.rolname, 'object', 'role', 'content', json_build_object(
     'login', rolcanlogin, 'superuser', rolsuper, 'inherit', rolinherit, 'createrole', rolcreaterole, 'createdb', rolcreatedb,
     'replication', rolreplication, 'bypassrls', rolbypassrls, 'connections', rolconnlimit, 'password', split_part(rolpassword, '$', 1),
-    'valid until', rolvaliduntil, 'comment', shobj_description(r.oid, 'pg_authid'),
+    'valid until', nullif(rolvaliduntil, 'infinity'), 'comment', shobj_description(r.oid, 'pg_authid'),
     'settings', (SELECT json_object_agg(coalesce(datname, '(all)'), (SELECT array_agg(c ORDER BY c) FROM unnest(setconfig) c))
         FROM pg_db_role_setting LEFT JOIN pg_database d ON d.oid = setdatabase WHERE setrole = r.oid),
     'member of', (SELECT array_agg(g.rolname || CASE WHEN admin_option THEN ' (admin)' ELSE '' END ORDER BY g.rolname)

@@ -31,6 +31,10 @@ EAST, WEST = "us-east-1", "us-west-2"
 MODULES = "ansible_collections.leanvibe.ops.plugins.modules"
 
 
+def _one_connection_each(request: Any, **_event: Any) -> None:
+    request.headers["Connection"] = "close"
+
+
 class Stores:
     """One run's view of the sandbox's stores. Everything that it makes is named ``rn-…`` and removed at its end."""
 
@@ -184,15 +188,18 @@ class Stores:
     def s3(self, region: str, access_key: str = "", secret_key: str = "", endpoint: str = "") -> Any:
         """A boto3 client as root of a region's store, or with another key."""
         root = self.credentials["object_store"][region]["root"]
-        return boto3.client(
+        client = boto3.client(
             "s3",
             endpoint_url=endpoint or self.sandbox["regions"][region]["object_store"]["endpoint"],
             region_name=region,
             aws_access_key_id=access_key or root["access_key_id"],
             aws_secret_access_key=secret_key or root["secret_access_key"],
             verify=self.sandbox["ca_file"],
-            config=Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 1}, signature_version="s3v4", s3={"addressing_style": "path"}),
+            config=Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 4}, signature_version="s3v4", s3={"addressing_style": "path"}),
         )
+        # The gateway leaves the body of a request that it refuses in the connection, and reads it as the next request.
+        client.meta.events.register("before-send.s3", _one_connection_each)
+        return client
 
     def tenant_s3(self, tenant: Mapping[str, Any], region: str = EAST) -> Any:
         """A boto3 client with what the tenant's Secret holds."""
