@@ -44,10 +44,41 @@ options:
         type: path
 """
 
-    # Fragments are merged by option, not by suboption: this one stands alone.
-    DRIVER = (
-        DOCUMENTATION
-        + r"""
+    # Fragments are merged by option, not by suboption, and ansible-test reads only literals: this one repeats the other and adds the driver.
+    DRIVER = r"""
+options:
+  connection:
+    description: The database to work on.
+    type: dict
+    required: true
+    suboptions:
+      host:
+        description: Host name or address.
+        type: str
+        required: true
+      port:
+        description: TCP port.
+        type: int
+        default: 5432
+      database:
+        description: Name of the database.
+        type: str
+        required: true
+      username:
+        description: Role to log in as.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
+      sslmode:
+        description: How TLS is used, with libpq's meaning.
+        type: str
+        default: verify-full
+        choices: [disable, prefer, require, verify-ca, verify-full]
+      sslrootcert:
+        description: Path of the certificates that sign the server's.
+        type: path
       driver:
         description:
           - V(postgresql) for a server of one's own, V(rds) for Amazon RDS and Aurora, where nobody is a superuser and stored verifiers cannot be read.
@@ -56,4 +87,3 @@ options:
         default: postgresql
         choices: [postgresql, rds]
 """
-    )

@@ -132,7 +132,7 @@ def connection_options(system: str) -> set[str]:
 
 
 def _text(path: Path, variable: str) -> str:
-    match = re.search(rf'\b{variable} = r?"""\n(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
+    match = re.search(rf'\b{variable} = (?:\(\s*)?r?"""\n(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
     assert match is not None, f"{path} has no {variable}"
     return match[1]
 

@@ -12,7 +12,8 @@ from typing import Any
 REDACTED = "(redacted)"
 
 _SECRET_KEY = re.compile(
-    r"(passw(or)?d|passphrase|secret[_-]?access[_-]?key|private[_-]?key|client[_-]?secret|api[_-]?key|auth[_-]?token|access[_-]?token|bearer|verifier|rolpassword)",
+    r"(passw(or)?d|passphrase|secret[_-]?access[_-]?key|private[_-]?key|client[_-]?secret|api[_-]?key"
+    r"|auth[_-]?token|access[_-]?token|bearer|verifier|rolpassword)",
     re.IGNORECASE,
 )
 _IN_TEXT = (

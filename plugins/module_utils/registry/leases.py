@@ -144,7 +144,8 @@ def take(session: Session, claim: Claim, gone: Callable[[ProcessIdentity], bool]
             {"owner": claim.owner, "operation": claim.operation, "run_id": claim.run_id, "ttl": claim.ttl}
             | {"host": process.host, "place": process.place, "pid": process.pid, "started": process.started},
         ).fetchone()
-        assert row is not None  # noqa: S101  INSERT … RETURNING of one row
+        if row is None:
+            raise Conflict("The registry returned no token for the new lease; nothing was changed. Run it again.")
         session.execute(_TAKE, (names, row[0]))
     return Taken(token=row[0], until=row[1], instead_of=tuple(f"{holder.owner} (run {holder.run_id})" for holder in found))
 

@@ -26,7 +26,7 @@ def _password() -> str:
 
 
 def _access_key() -> dict[str, str]:
-    return {"access_key_id": "LV" + "".join(secrets.choice(_ALPHABET) for _ in range(18)), "secret_access_key": secrets.token_hex(20)}
+    return {"access_key_id": "LV" + "".join(secrets.choice(_ALPHABET) for _position in range(18)), "secret_access_key": secrets.token_hex(20)}
 
 
 def complete(known: dict[str, Any]) -> dict[str, Any]:

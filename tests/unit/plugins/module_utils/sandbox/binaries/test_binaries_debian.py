@@ -94,7 +94,9 @@ def test_a_failure_shows_apts_words_and_puts_the_policy_back(world: Any, store: 
 
 
 INSTALL = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests in the background has it ignored
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
 import binaries_world
