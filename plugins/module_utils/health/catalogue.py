@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every check and comparison there is: one line per system. Ids in inputs (thresholds, waivers, selections) are looked up here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .model import About, Comparison
+
+# Each system's CHECKS and COMPARISONS.
+SYSTEMS: tuple[Sequence[About], ...] = ()
+
+# What the health run finds about itself. Cannot be waived, except for the endpoint nobody heard of.
+RUN, ENDPOINT, HISTORY, WAIVERS, SINKS = "health.run", "health.endpoint", "health.history", "health.waivers", "health.sinks"
+OURS = (RUN, ENDPOINT, HISTORY, WAIVERS, SINKS)
+
+
+def everything(systems: Iterable[Sequence[About]] = SYSTEMS) -> list[About]:
+    """All of them. Raises ValueError if two have the same id."""
+    found: dict[str, About] = {}
+    for about in (one for system in systems for one in system):
+        if found.setdefault(about.id, about) is not about:
+            raise ValueError(f"two checks have the id {about.id}")
+    return list(found.values())
+
+
+def comparisons(systems: Iterable[Sequence[About]] = SYSTEMS) -> list[Comparison]:
+    """Those that are done on the controller."""
+    return [about for about in everything(systems) if isinstance(about, Comparison)]
