@@ -133,4 +133,4 @@ def test_ci_calls_the_second_command() -> None:
     assert "make test" in text
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     line = next(line for line in makefile.splitlines() if "scripts/gates lint docs" in line)
-    assert line.split()[1:] == ["lint", "docs", "unit", "meta", "sanity"]
+    assert line.split()[1:] == ["lint", "docs", "unit", "meta", "sanity", "integration", "molecule"]

@@ -216,7 +216,7 @@ class KubernetesClient:
         from urllib3 import Timeout
 
         timeout = Timeout(connect=min(_CONNECT, left), read=left)
-        return self._pool.urlopen(method, url, body=data, headers=headers, timeout=timeout, pool_timeout=math.ceil(left), retries=False, redirect=False)
+        return self._pool.request(method, url, body=data, headers=headers, timeout=timeout, pool_timeout=math.ceil(left), retries=False, redirect=False)
 
 
 def _reason(error: Exception) -> str:

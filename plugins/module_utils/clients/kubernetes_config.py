@@ -105,7 +105,7 @@ def load(kubeconfig: str, context: str | None, timeout: float) -> Access:
 
     path = Path(kubeconfig).expanduser()
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InvalidInput("kubeconfig", [f"{path} cannot be read: {error}"]) from error
     reader = _Reader(path, data if isinstance(data, dict) else {})

@@ -156,6 +156,9 @@ class Up:
         """Bring everything up. Raises OpsError (StepsFailed names every part that failed)."""
         began = time.monotonic()
         with exclusive(self.context.settings.directory):
+            if read_marker(self.context.data) is None:
+                # Before anything is written: a sandbox that is refused its ports is not bound to them.
+                self._check_ports(list(self.parts))
             if self.context.prepare():
                 self.result.done.append("the sandbox's folders, secrets and authority made")
             self._end_leftovers()

@@ -153,6 +153,7 @@ def test_a_second_sandbox_comes_up_beside_the_first_and_leaves_nothing(box: Any,
 
 
 def test_a_port_that_a_stranger_holds_is_named_and_nothing_starts(second: Any) -> None:
+    second.down(purge=True)
     port = second.parameters["port_base"] + 112
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", port))
@@ -160,6 +161,8 @@ def test_a_port_that_a_stranger_holds_is_named_and_nothing_starts(second: Any) -
         with pytest.raises(Conflict, match=rf"port {port} of redis-us-west-2 is taken by pid {os.getpid()} .*sandbox_port_base"):
             second.up()
     assert second.processes() == {}
+    # It may come up on other ports.
+    assert not (second.context().data / "leanvibe-sandbox.json").exists()
 
 
 def test_inventory_variables_lead_to_the_running_systems(checkout: Path, ansible_env: dict[str, str], sandbox: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -201,10 +202,9 @@ class Platform:
 
     def remove(self, prefix: str) -> None:
         """Take everything with this prefix away again."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda region: self._remove_namespaces(region, prefix), self.regions))
         for region in self.regions:
-            names = [item["metadata"]["name"] for item in self.objects(region, prefix) if item["kind"] == "Namespace"]
-            if names:
-                self.kubectl(region, "delete", "namespace", "--ignore-not-found", "--wait=false", *names)
             client = self.redis(region)
             users = [user for user in client.acl_users() if user.startswith(f"tenant-{prefix}")]
             if users:
@@ -223,6 +223,11 @@ class Platform:
                 connection.execute("DELETE FROM tenants WHERE id LIKE %s", (f"{prefix}%",))
                 connection.execute("DELETE FROM tenant_history WHERE tenant LIKE %s", (f"{prefix}%",))
                 connection.execute("DELETE FROM lease_holders WHERE token IN (SELECT token FROM leases WHERE name LIKE %s)", (f"tenant/{prefix}%",))
+
+    def _remove_namespaces(self, region: str, prefix: str) -> None:
+        names = [item["metadata"]["name"] for item in self.objects(region, prefix) if item["kind"] == "Namespace"]
+        if names:
+            self.kubectl(region, "delete", "namespace", "--ignore-not-found", "--wait=false", *names)
 
     def _remove_buckets(self, region: str, prefix: str) -> None:
         client = self.s3(region)
@@ -249,6 +254,8 @@ class Platform:
         with self.sql("leanvibe") as connection:
             for row in connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE %s", (name,)).fetchall():
                 connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(row[0])))
+            connection.execute("DELETE FROM leanvibe_private.tenant_roles WHERE tenant_id LIKE %s", (f"{prefix}%",))
+            connection.execute("DELETE FROM leanvibe.tenants WHERE tenant_id LIKE %s", (f"{prefix}%",))
             for role in roles:
                 connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
                 connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))

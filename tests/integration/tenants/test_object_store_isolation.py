@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 from stores import EAST
 
 if TYPE_CHECKING:
@@ -123,15 +123,21 @@ def world(stores: Stores) -> World:
 
 
 def attempt(probe: Callable[[World], Any], world: World) -> str:
-    """``leaked``, or the code of the refusal."""
-    try:
-        answer = probe(world)
-    except ClientError as error:
-        # The gateway may leave what it refused to read on the connection: the next probe gets a new one.
-        world.client.close()
-        return str(error.response["Error"]["Code"])
-    except urllib.error.HTTPError as error:
-        return str(error.code)
+    """``leaked``, the code of the refusal, or ``cut off``: the gateway may close a connection before it has read what it refuses."""
+    for _attempt in range(4):
+        try:
+            answer = probe(world)
+            break
+        except ClientError as error:
+            # The gateway may leave what it refused to read on the connection: the next probe gets a new one.
+            world.client.close()
+            return str(error.response["Error"]["Code"])
+        except urllib.error.HTTPError as error:
+            return str(error.code)
+        except HTTPClientError:
+            world.client.close()
+    else:
+        return "cut off"
     # Deleting several answers 200 and says in it what was refused.
     refused = answer.get("Errors") if isinstance(answer, dict) else None
     return str(refused[0]["Code"]) if refused else "leaked"
