@@ -61,7 +61,7 @@ def groups(items: list[Item]) -> list[Group]:
     return [Group(verdict, ", ".join(where), message, tenants) for (verdict, message, tenants), where in places.items()]
 
 
-def some(names: tuple[str, ...], limit: int = 8) -> str:
+def some(names: tuple[str, ...], limit: int = 10) -> str:
     """Names for a sentence: the first of them, and how many more there are."""
     more = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")

@@ -26,7 +26,11 @@ GOOD = (OK, DEGRADED, SUCCEEDED)
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that was looked at or done. ``subject`` is ``region/system`` or ``region/system/tenant``; ``since`` is when a finding was first seen."""
+    """One thing that was looked at or done. ``subject`` is ``region/system`` or ``region/system/tenant``; ``since`` is when a finding was first seen.
+
+    ``query`` repeats the measurement by hand. ``status`` compares with the last run: new, worse or open. ``waiver`` says why a finding is set aside, with
+    its real ``verdict``. ``trend`` holds the values of the last runs and this one, oldest first; ``forecast`` is when it will be full (health/trends.py).
+    """
 
     id: str
     subject: str
@@ -41,6 +45,11 @@ class Item:
     evidence: str | None = None
     runbook: str | None = None
     since: str | None = None
+    query: str | None = None
+    status: str | None = None
+    waiver: Mapping[str, Any] | None = None
+    trend: Sequence[float | None] = ()
+    forecast: Mapping[str, Any] | None = None
 
     def to_mapping(self, acting: bool) -> dict[str, Any]:
         """The form of the JSON report, redacted."""
@@ -52,7 +61,14 @@ class Item:
             if self.evidence:
                 data["evidence"] = redact_text(self.evidence)
             return data
-        return data | {
+        more = {
+            "query": redact_text(self.query) if self.query else None,
+            "status": self.status,
+            "waiver": redact(dict(self.waiver)) if self.waiver else None,
+            "trend": list(self.trend),
+            "forecast": dict(self.forecast) if self.forecast else None,
+        }
+        data |= {
             "observed": redact(self.observed),
             "unit": self.unit,
             "threshold": dict(self.threshold) if self.threshold is not None else None,
@@ -62,6 +78,7 @@ class Item:
             "tenants": list(self.tenants),
             "since": self.since,
         }
+        return data | {name: value for name, value in more.items() if value}
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,45 @@ class TenantRow:
     tier: str = ""
     region: str = ""
     state: str = ""
+
+
+@dataclass(frozen=True)
+class Insights:
+    """What a report of checks says beyond its items.
+
+    ``executed``, ``skipped`` and ``could_not_run`` count checks, not findings. ``decision`` says why the run fails or does not. ``compared_with`` is when
+    the last run began. ``resolved`` and ``unseen`` are findings of the last run (id, subject, verdict, since); the latter were not looked at this time.
+    ``changes`` (at, what, where, who, tenants, before) are those of the last day, ``before`` the findings that came after one. ``runs`` are the last
+    runs and this one (started, verdict). ``questions`` says what each check asks.
+    """
+
+    profile: str
+    executed: int
+    skipped: int
+    could_not_run: int
+    failed: bool
+    decision: str
+    compared_with: str | None = None
+    resolved: Sequence[Mapping[str, Any]] = ()
+    unseen: Sequence[Mapping[str, Any]] = ()
+    changes: Sequence[Mapping[str, Any]] = ()
+    runs: Sequence[Mapping[str, Any]] = ()
+    questions: Mapping[str, str] = field(default_factory=dict)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The form of the JSON report, redacted."""
+        return {
+            "profile": self.profile,
+            "checks": {"executed": self.executed, "skipped": self.skipped, "could_not_run": self.could_not_run},
+            "failed": self.failed,
+            "decision": self.decision,
+            "compared_with": self.compared_with,
+            "resolved": [dict(one) for one in self.resolved],
+            "unseen": [dict(one) for one in self.unseen],
+            "changes": redact([dict(one) for one in self.changes]),
+            "runs": [dict(one) for one in self.runs],
+            "questions": dict(self.questions),
+        }
 
 
 @dataclass(frozen=True)
@@ -90,6 +146,7 @@ class Report:
     items: Sequence[Item]
     tenants: Sequence[TenantRow] = field(default_factory=tuple)
     notes: Sequence[str] = field(default_factory=tuple)
+    insights: Insights | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -124,7 +181,7 @@ class Report:
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON report. Raises KeyError if an item has a verdict that this kind of operation does not know."""
-        return {
+        data = {
             "schema": SCHEMA,
             "operation": self.operation,
             "environment": self.environment,
@@ -139,3 +196,4 @@ class Report:
             "tenants": [vars(tenant) for tenant in self.tenants],
             "items": [item.to_mapping(self.acting) for item in self.items],
         }
+        return data | ({"health": self.insights.to_mapping()} if self.insights is not None else {})

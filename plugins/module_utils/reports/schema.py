@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .model import ACTION_VERDICTS, CHECK_VERDICTS, PARTIAL, SCHEMA, SKIPPED
+from .model import ACTION_VERDICTS, CHECK_VERDICTS, OK, PARTIAL, SCHEMA, SKIPPED
 
 _TIME = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
 _TEXT = {"type": "string"}
@@ -24,6 +24,9 @@ def _counts(verdicts: tuple[str, ...]) -> dict[str, Any]:
     return _object(dict.fromkeys((*verdicts, SKIPPED), _COUNT)) | {"additionalProperties": False}
 
 
+_DAYS = {"type": ["number", "null"]}
+_FINDINGS = [verdict for verdict in CHECK_VERDICTS if verdict != OK]
+
 _CHECK_ITEM = _object(
     {
         "id": {"type": "string", "minLength": 1},
@@ -37,7 +40,14 @@ _CHECK_ITEM = _object(
         "runbook": _TEXT_OR_NULL,
         "tenants": _TENANT_IDS,
         "since": {"anyOf": [_TIME, {"type": "null"}]},
-    }
+    },
+    {
+        "query": _TEXT,
+        "status": {"enum": ["new", "worse", "open"]},
+        "waiver": _object({"verdict": {"enum": _FINDINGS}, "reason": _TEXT, "owner": _TEXT, "expires": {"type": "string", "format": "date"}}),
+        "trend": {"type": "array", "items": {"type": ["number", "null"]}},
+        "forecast": _object({"days": _DAYS, "earliest": _DAYS, "latest": _DAYS, "points": _COUNT, "estimator": _TEXT, "reason": _TEXT}),
+    },
 )
 _CHANGE = _object({"object": _TEXT, "action": {"enum": ["create", "update", "delete"]}}, {"fields": {"type": "array", "items": _TEXT}})
 _ACTION_ITEM = _object(
@@ -56,6 +66,24 @@ _SAYS_WHY = {
     "if": {"properties": {"verdict": {"enum": ["skipped", "refused", "failed", "unknown", "critical", "degraded"]}}},
     "then": {"properties": {"message": {"minLength": 1}}},
 }
+_KNOWN = _object({"id": _TEXT, "subject": _TEXT, "verdict": {"enum": _FINDINGS}, "since": _TIME})
+_HEALTH = _object(
+    {
+        "profile": _TEXT,
+        "checks": _object({"executed": _COUNT, "skipped": _COUNT, "could_not_run": _COUNT}),
+        "failed": {"type": "boolean"},
+        "decision": _TEXT,
+        "compared_with": {"anyOf": [_TIME, {"type": "null"}]},
+        "resolved": {"type": "array", "items": _KNOWN},
+        "unseen": {"type": "array", "items": _KNOWN},
+        "changes": {
+            "type": "array",
+            "items": _object({"at": _TIME, "what": _TEXT}, {"where": _TEXT, "who": _TEXT, "before": {"type": "array", "items": _TEXT}}),
+        },
+        "runs": {"type": "array", "items": _object({"started": _TIME, "verdict": {"enum": list(CHECK_VERDICTS)}})},
+        "questions": {"type": "object", "additionalProperties": _TEXT},
+    }
+)
 _TENANT = _object({"id": _TEXT, "name": _TEXT, "tier": _TEXT, "region": _TEXT, "state": _TEXT})
 
 
@@ -79,7 +107,7 @@ def report_schema() -> dict[str, Any]:
                 "counts": {"type": "object"},
                 "items": {"type": "array", "items": {"type": "object"}},
             },
-            {"notes": {"type": "array", "items": _TEXT}, "tenants": {"type": "array", "items": _TENANT}},
+            {"notes": {"type": "array", "items": _TEXT}, "tenants": {"type": "array", "items": _TENANT}, "health": _HEALTH},
         ),
         "if": {"properties": {"verdict": {"enum": list(CHECK_VERDICTS)}}},
         "then": {"properties": {"counts": _counts(CHECK_VERDICTS), "items": {"items": {"allOf": [_CHECK_ITEM, _SAYS_WHY]}}}},

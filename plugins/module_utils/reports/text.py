@@ -9,12 +9,11 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-from ..common.redaction import redact_text
 from .matrix import Group, Matrix, groups, matrix, some
 from .model import SKIPPED, Item, Report
+from .plain import WIDTH, plain
 
 MAX_ROWS = 30
-WIDTH = 150
 _SHORT = {"kubernetes": "k8s", "postgresql": "pg", "object_store": "s3"}
 _WORDS = {"succeeded": "ok", "failed": "FAILED", "refused": "REFUSED", "skipped": "-"}
 _WORDS |= {"ok": "ok", "degraded": "degraded", "unknown": "UNKNOWN", "critical": "CRITICAL"}
@@ -22,11 +21,6 @@ _WORDS |= {"ok": "ok", "degraded": "degraded", "unknown": "UNKNOWN", "critical":
 
 def _width(text: str) -> int:
     return sum(0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
-def _plain(text: str) -> str:
-    """Without secrets; what terminals take as control stays visible, but does nothing."""
-    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode("ascii") for char in redact_text(text))
 
 
 def _cell(item: Item | None) -> str:
@@ -78,7 +72,7 @@ def _table(view: Matrix) -> list[str]:
 
 def _told(group: Group) -> list[str]:
     who = f" ({len(group.tenants)} tenants: {some(group.tenants)})" if len(group.tenants) > 1 else f" ({group.tenants[0]})" if group.tenants else ""
-    lines = _plain(group.message).splitlines() or [""]
+    lines = plain(group.message).splitlines() or [""]
     head = f"{_WORDS[group.verdict] if group.verdict != SKIPPED else 'skipped'}  {group.place}{who}: {lines[0]}"
     wrapped = textwrap.wrap(head, WIDTH, subsequent_indent="    ", break_long_words=False)
     return [*wrapped, *(f"    {line}" for line in lines[1:])]
@@ -103,7 +97,7 @@ def summary(report: Report, path: str | None = None) -> str:
     if skipped:
         lines += ["", "Skipped:", *(line for group in skipped for line in _told(group))]
     if report.notes:
-        lines += ["", "Notes:", *(line for note in report.notes for line in textwrap.wrap(_plain(note), WIDTH, subsequent_indent="    "))]
+        lines += ["", "Notes:", *(line for note in report.notes for line in textwrap.wrap(plain(note), WIDTH, subsequent_indent="    "))]
     if path:
         lines += ["", f"Report: {path}"]
     return "\n".join(lines)

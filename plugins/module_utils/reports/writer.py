@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,13 +43,25 @@ def target(report: Report, directory: str | Path) -> Path:
     return Path(directory) / report.operation / f"{stamp}-{run}{'-check' if report.check_mode else ''}.json"
 
 
-def write(report: Report, directory: str | Path) -> Path:
+def put(path: Path, text: str, setting: str) -> Path:
+    """Write one file so that a reader never sees half of it. Raises OpsError naming the inventory's ``setting`` if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _put(path, text)
+    except OSError as error:
+        raise OpsError(f"{path} cannot be written: {error.strerror or error}. Set {setting} to a place that can be written.") from error
+    return path
+
+
+def write(report: Report, directory: str | Path, html: str | None = None, more: Mapping[str, str] | None = None) -> Path:
     """Write the JSON file and, beside it, the HTML file and, unless in check mode, ``latest.*``; return the JSON file's path.
 
-    Raises OpsError naming the directory if it cannot be written.
+    ``html`` is the page if it is not the usual one; ``more`` are further texts by suffix (``.xml``). Raises OpsError naming the directory if it cannot
+    be written.
     """
     path = target(report, directory)
-    texts = {".json": json.dumps(report.to_mapping(), ensure_ascii=False, indent=1) + "\n", ".html": render(report)}
+    page = render(report) if html is None else html
+    texts = {".json": json.dumps(report.to_mapping(), ensure_ascii=False, indent=1) + "\n", ".html": page, **(more or {})}
     names = [path.stem] if report.check_mode else [path.stem, "latest"]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..registry.observed import Observation
+from ..reports.matrix import some
 from ..reports.model import Item
 from .model import TENANT_ID
 from .placement import ABSENT, ALL, HOME, REPLICA
@@ -164,14 +165,28 @@ def action_items(outcome: Outcome, placement: Mapping[str, Mapping[str, str]]) -
     return [*items, Item("tenants.dashboard", "control/monitoring", "skipped", DASHBOARD)]
 
 
+def _odd(ids: Sequence[str]) -> tuple[str, ...]:
+    """Names that no tenant can have."""
+    return tuple(sorted(set(ids) - set(valid_ids(ids))))
+
+
 def strangers(ids: Sequence[str]) -> str:
-    """What to say about tenants that are there without being declared; names that no tenant can have are told here, the others are the item's tenants."""
-    odd = sorted(set(ids) - set(valid_ids(ids)))
-    return f"there, but not declared{': ' + ', '.join(odd) if odd else ''}. Declare them again, or take them out on purpose"
+    """What to say about tenants that are there without being declared.
+
+    Names that no tenant can have are told here, the first of them; the others are the item's tenants.
+    """
+    odd = _odd(ids)
+    return f"there, but not declared{': ' + some(odd) if odd else ''}. Declare them again, or take them out on purpose"
+
+
+def all_strangers(ids: Sequence[str]) -> str | None:
+    """Evidence beside ``strangers``: all names that no tenant can have, if some were left out there."""
+    odd = _odd(ids)
+    return ", ".join(odd) if some(odd) != ", ".join(odd) else None
 
 
 def _left_alone(place: str, ids: list[str]) -> Item:
-    return Item("tenants.undeclared", place, "skipped", f"{strangers(ids)}; they are left alone", valid_ids(ids))
+    return Item("tenants.undeclared", place, "skipped", f"{strangers(ids)}; they are left alone", valid_ids(ids), evidence=all_strangers(ids))
 
 
 def notes(outcome: Outcome) -> list[str]:

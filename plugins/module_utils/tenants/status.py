@@ -10,11 +10,15 @@ from typing import Any
 
 from ..registry.observed import Known
 from ..reports.model import Item
-from .outcome import NO_HOST, Endpoint, Merged, Outcome, around, missing, platform_changes, strangers, undeclared_in, valid_ids
+from .outcome import NO_HOST, Endpoint, Merged, Outcome, all_strangers, around, missing, platform_changes, strangers, undeclared_in, valid_ids
 from .placement import ALL, HOME
 
 RUNBOOK = "roles/tenant_status/README.md"
 _SHOWN = 6
+
+
+def _undeclared(place: str, ids: Sequence[str]) -> Item:
+    return Item("tenants.undeclared", place, "degraded", strangers(ids), valid_ids(ids), evidence=all_strangers(ids), runbook=RUNBOOK)
 
 
 def _drift(changes: Sequence[Mapping[str, Any]]) -> str:
@@ -65,7 +69,7 @@ def _registry(outcome: Outcome, known: Known | None, problem: str) -> list[Item]
         for tenant, reason in sorted(outcome.refused.items())
     ]
     if outcome.undeclared:
-        items.append(Item("tenants.undeclared", "control/registry", "degraded", strangers(outcome.undeclared), valid_ids(outcome.undeclared), runbook=RUNBOOK))
+        items.append(_undeclared("control/registry", outcome.undeclared))
     for run in known.runs:
         if run["operation"] == "tenants" and run["finished"] is None:
             told = f"run {run['run_id']} of {run['owner']}, started {run['started']}, has not ended"
@@ -91,5 +95,5 @@ def status_items(outcome: Outcome, known: Known | None, problem: str, placement:
         if platform := platform_changes(endpoint):
             items.append(Item(f"tenants.{endpoint.system}", endpoint.place, "degraded", _drift(platform), runbook=RUNBOOK))
         if undeclared := undeclared_in(endpoint):
-            items.append(Item("tenants.undeclared", endpoint.place, "degraded", strangers(undeclared), valid_ids(undeclared), runbook=RUNBOOK))
+            items.append(_undeclared(endpoint.place, undeclared))
     return items
