@@ -38,6 +38,9 @@ options:
       secret_key:
         description: Its secret access key.
         type: str
+      session_token:
+        description: Session token, if the keys are temporary ones. Only with O(connection.driver=aws).
+        type: str
       ca_file:
         description: Path of the certificates that sign the store's. If not given, the system's.
         type: path

@@ -60,4 +60,7 @@ options:
       secret_key:
         description: AWS secret access key.
         type: str
+      session_token:
+        description: Session token, if the keys are temporary ones. Only with O(connection.driver=elasticache).
+        type: str
 """

@@ -73,7 +73,8 @@ class AwsClient:
 
 
 def connect(service: str, connection: Mapping[str, Any], timeout: float, concurrency: int) -> AwsClient:
-    """A client of a service. ``connection``: ``region`` and optionally ``endpoint_url``, ``access_key``, ``secret_key`` (else boto3's usual sources).
+    """A client of a service. ``connection``: ``region`` and optionally ``endpoint_url``, ``access_key``, ``secret_key``,
+    ``session_token`` (else boto3's usual sources).
 
     ``timeout``: seconds for one call, repetitions included.
     """
@@ -96,6 +97,7 @@ def connect(service: str, connection: Mapping[str, Any], timeout: float, concurr
         endpoint_url=connection.get("endpoint_url") or None,
         aws_access_key_id=connection.get("access_key") or None,
         aws_secret_access_key=connection.get("secret_key") or None,
+        aws_session_token=connection.get("session_token") or None,
         config=config,
     )
     return AwsClient(client, f"AWS {service} in {region}")

@@ -26,6 +26,7 @@ CONNECTION: dict[str, Any] = {
     "region": {"type": "str", "required": True},
     "access_key": {"type": "str", "no_log": False},
     "secret_key": {"type": "str", "no_log": True},
+    "session_token": {"type": "str", "no_log": True},
     "ca_file": {"type": "path"},
     "endpoint_url": {"type": "str"},
 }

@@ -33,6 +33,7 @@ CONNECTION: dict[str, Any] = {
     "endpoint_url": {"type": "str"},
     "access_key": {"type": "str", "no_log": False},
     "secret_key": {"type": "str", "no_log": True},
+    "session_token": {"type": "str", "no_log": True},
 }
 
 _DENIED = ("NOAUTH", "WRONGPASS", "NOPERM")

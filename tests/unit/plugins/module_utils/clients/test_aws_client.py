@@ -60,3 +60,11 @@ def test_what_an_error_means(error: Exception, expected: type[OpsError]) -> None
 def test_a_region_is_needed() -> None:
     with pytest.raises(OpsError, match=r"connection\.region is missing"):
         connect("s3", {}, 1, 1)
+
+
+def test_temporary_keys_are_sent_with_their_token() -> None:
+    connection = {"region": "us-east-1", "access_key": "AKID", "secret_key": "k", "session_token": "a-token"}
+    signed = connect("s3", connection, 1, 1)._client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+    assert "oken=a-token" in signed
+    plain = connect("s3", {**connection, "session_token": None}, 1, 1)._client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+    assert "oken=" not in plain
