@@ -49,3 +49,27 @@ def run_from(params: Mapping[str, Any], system: str, checks: Sequence[Check[Clie
         options=params["options"],
         tenants=params["tenants"],
     )
+
+
+# Parameters of the module health_report.
+REPORT: dict[str, Any] = {
+    "step": {"type": "str", "default": "conclude", "choices": ["inputs", "conclude"]},
+    "operation": {"type": "str", "default": "health", "choices": ["health", "diagnose"]},
+    **{name: {"type": "str"} for name in ("run_id", "started", "environment")},
+    "regions": {"type": "list", "elements": "str", "default": []},
+    "report_dir": {"type": "path"},
+    "check": {"type": "bool", "default": False},
+    "endpoints": {"type": "json", "default": "[]"},
+    "expected": {"type": "dict", "default": {}},
+    **{name: HEALTH[name] for name in ("profile", "only", "without", "writes", "thresholds")},
+    "waivers": {"type": "list", "elements": "dict", "default": []},
+    "fail_on": {"type": "list", "elements": "str", "default": ["critical", "unknown"]},
+    "fail_only_new": {"type": "bool", "default": False},
+    "changes": {"type": "list", "elements": "dict", "default": []},
+    "notes": {"type": "list", "elements": "str", "default": []},
+    **{name: {"type": "path"} for name in ("history_dir", "prometheus_file", "junit_file")},
+    "history_runs": {"type": "int", "default": 120},
+    "history_days": {"type": "int", "default": 90},
+    "show": {"type": "bool", "default": True},
+}
+REPORT_NEEDS = [("step", "conclude", ("run_id", "started", "environment", "report_dir"))]

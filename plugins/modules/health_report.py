@@ -1,0 +1,236 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The action plugin of the same name runs this on the controller, and shows the summary in colours where there is a terminal.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: health_report
+short_description: Conclude a health run with a report
+version_added: 0.1.0
+description:
+  - Takes what the checks of all endpoints found, compares endpoints with each other and the run with the last one, sets waived findings aside, and
+    writes the report as JSON and HTML, on request also for Prometheus and as JUnit XML.
+  - Says whether the run fails; it does not fail by itself. It fails if its inputs are wrong or the report cannot be written.
+  - In check mode, or with O(check), the report's name ends in C(-check), C(latest.json) and C(latest.html) stay as they are, nothing is added to the
+    history, and no other output is written.
+author:
+  - LeanVibe Operations (@leanvibe)
+extends_documentation_fragment:
+  - leanvibe.ops.attributes
+  - leanvibe.ops.attributes.action_group
+attributes:
+  check_mode:
+    support: full
+    details: The report of a check is itself a file; it is written.
+  diff_mode:
+    support: none
+    details: A report is the record of a run, not something to reach.
+  idempotent:
+    support: full
+    details: Never reports a change. Reports are the record of a run.
+options:
+  step:
+    description: V(inputs) only checks O(profile), O(only), O(without), O(thresholds), O(waivers) and O(fail_on), before anything is asked.
+    type: str
+    choices: [inputs, conclude]
+    default: conclude
+  operation:
+    description: Which operation is reported.
+    type: str
+    choices: [health, diagnose]
+    default: health
+  run_id:
+    description: Id of the run. Required for V(conclude), as are O(started), O(environment) and O(report_dir).
+    type: str
+  started:
+    description: When the run began, ISO 8601 in UTC.
+    type: str
+  environment:
+    description: Environment that the inventory is for.
+    type: str
+  regions:
+    description: Names of the platform's regions.
+    type: list
+    elements: str
+    default: []
+  report_dir:
+    description: Directory of all reports.
+    type: path
+  check:
+    description: Whether the run that is reported was a check.
+    type: bool
+    default: false
+  endpoints:
+    description: What the endpoints returned, as the filter P(leanvibe.ops.health_runs#filter) collects it, a list or its JSON text.
+    type: json
+    default: "[]"
+  expected:
+    description: For each system the list of regions in which it is not declared absent. One that nothing was heard of is C(unknown).
+    type: dict
+    default: {}
+  profile:
+    description: Which checks belong to the run.
+    type: str
+    choices: [daily, post_deploy, diagnose]
+    default: daily
+  only:
+    description: Ids of checks. If given, no others are part of the run.
+    type: list
+    elements: str
+    default: []
+  without:
+    description: Ids of checks that are skipped.
+    type: list
+    elements: str
+    default: []
+  writes:
+    description: Whether checks may run that write.
+    type: bool
+    default: true
+  thresholds:
+    description: Figures that replace those of checks, by the check's id (or C(id[variant]) for one of its variants), with C(degraded) and C(critical).
+    type: dict
+    default: {}
+  waivers:
+    description:
+      - Findings that are known and accepted. They are shown, and do not count for the verdict. An expired one is itself a finding.
+      - Each has C(check) (id of the check), C(subject) (the finding's, exactly as reports write it), C(reason), C(owner) (who answers for it) and
+        C(expires) (its last day, for example V(2026-12-31)). All mistakes in them are named at once, and then nothing is reported.
+    type: list
+    elements: dict
+    default: []
+  fail_on:
+    description: Verdicts of findings (V(critical), V(unknown), V(degraded)) that fail the run.
+    type: list
+    elements: str
+    default: [critical, unknown]
+  fail_only_new:
+    description: Whether only findings fail the run that are new, or have got worse, since the last run. Without a last run all are new.
+    type: bool
+    default: false
+  changes:
+    description:
+      - What was changed on the platform, to be shown beside the findings if it is of the last 24 hours.
+      - Each has C(at) (ISO 8601 in UTC) and C(what), and may have C(where) and C(who).
+    type: list
+    elements: dict
+    default: []
+  notes:
+    description: What a reader of the report should know.
+    type: list
+    elements: str
+    default: []
+  history_dir:
+    description: Where runs are kept. If not given, C(history) beside the reports.
+    type: path
+  history_runs:
+    description: How many runs are kept at most.
+    type: int
+    default: 120
+  history_days:
+    description: For how many days runs are kept, and for how many a finding that is not looked at stays open.
+    type: int
+    default: 90
+  prometheus_file:
+    description: File for the textfile collector of Prometheus' node exporter; its name must end in C(.prom).
+    type: path
+  junit_file:
+    description: File for JUnit XML.
+    type: path
+  show:
+    description: Whether to show the summary, coloured if the output is a terminal.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Refuse wrong inputs before anything is asked
+  leanvibe.ops.health_report:
+    step: inputs
+    thresholds: "{{ health_thresholds }}"
+    waivers: "{{ health_waivers }}"
+
+- name: Report
+  leanvibe.ops.health_report:
+    run_id: 3f2a9c41
+    started: "2026-11-21T06:00:00Z"
+    environment: sandbox
+    regions: [us-east-1, us-west-2]
+    report_dir: reports
+    endpoints: "{{ hostvars | leanvibe.ops.health_runs(ansible_play_hosts_all, text=true) }}"
+    expected:
+      postgresql: [us-east-1, us-west-2]
+    waivers:
+      - check: postgresql.unused_indexes
+        subject: us-east-1/postgresql/audit_log_by_actor
+        reason: needed by the yearly audit in January
+        owner: alice
+        expires: "2027-01-31"
+  register: report
+
+- name: End as the verdict says
+  ansible.builtin.fail:
+    msg: "health: {{ report.verdict }}. See {{ report.path }}"
+  when: report.failing
+"""
+
+RETURN = r"""
+verdict:
+  description: The worst of the findings that are not waived, C(critical), C(unknown), C(degraded) or C(ok).
+  type: str
+  returned: step is conclude
+  sample: ok
+failing:
+  description: Whether the run is to end with a failure, by O(fail_on) and O(fail_only_new).
+  type: bool
+  returned: step is conclude
+counts:
+  description: How many findings have which verdict.
+  type: dict
+  returned: step is conclude
+new:
+  description: How many findings are new, or have got worse, since the last run.
+  type: int
+  returned: step is conclude
+path:
+  description: The JSON report.
+  type: str
+  returned: step is conclude
+paths:
+  description: All files that were written.
+  type: list
+  elements: str
+  returned: step is conclude
+summary:
+  description: The report for a terminal.
+  type: str
+  returned: step is conclude
+checks:
+  description: Ids of all checks that there are.
+  type: list
+  elements: str
+  returned: step is inputs
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.common.errors import OpsError
+from ..module_utils.health.arguments import REPORT, REPORT_NEEDS
+from ..module_utils.health.conclude import perform
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=REPORT, required_if=REPORT_NEEDS, supports_check_mode=True)
+    try:
+        result = perform({**module.params, "check": module.params["check"] or module.check_mode})
+    except OpsError as error:
+        module.fail_json(msg=error.message, **error.details)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
