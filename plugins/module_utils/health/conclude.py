@@ -19,7 +19,7 @@ from ..reports.health_text import health_summary
 from ..reports.junit import render_junit
 from ..reports.model import CHECK_VERDICTS, DEGRADED, SKIPPED, UNKNOWN, Insights, Item, Report
 from ..reports.prometheus import render_prometheus
-from ..reports.writer import now, put, write
+from ..reports.writer import PRIVATE, READABLE, now, put, write
 from . import catalogue, inputs
 from .decision import NEWS, decide
 from .gathering import Gathered, gather, own
@@ -59,7 +59,8 @@ def _changes(changes: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, 
         at = moment(str(change["at"]))
         if not moment(started) - timedelta(days=1) <= at <= moment(started):
             continue
-        after = [f"{item['id']} {item['subject']}" for item in items if item.get("status") in NEWS and (compared_with is None or moment(compared_with) <= at)]
+        news = compared_with is None or moment(compared_with) <= at
+        after = [f"{item['id']} {item['subject']}" for item in items if news and item["verdict"] in BAD and item.get("status") in NEWS]
         told.append({**{key: str(change[key]) for key in ("at", "what", "where", "who") if change.get(key)}, "before": after})
     return told
 
@@ -157,12 +158,15 @@ def _item(item: Mapping[str, Any]) -> Item:
 def _outputs(report: Report, params: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Write what was asked for besides the report; paths, and what could not be written. A check run writes none of it: it would stand for the real run."""
     paths, problems = [], []
-    wanted = ((params["prometheus_file"], render_prometheus, "health_prometheus_file"), (params["junit_file"], render_junit, "health_junit_file"))
-    for path, render, setting in wanted:
+    wanted = (
+        (params["prometheus_file"], render_prometheus, "health_prometheus_file", READABLE),
+        (params["junit_file"], render_junit, "health_junit_file", PRIVATE),
+    )
+    for path, render, setting, permissions in wanted:
         if not path or report.check_mode:
             continue
         try:
-            paths.append(str(put(Path(path), render(report), setting)))
+            paths.append(str(put(Path(path), render(report), setting, permissions)))
         except OpsError as error:
             problems.append(error.message)
     return paths, problems

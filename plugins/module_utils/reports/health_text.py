@@ -48,7 +48,7 @@ def _since(item: Item, started: str) -> str:
 def _told(line: Line, started: str) -> list[str]:
     first = line.first
     where = some(line.subjects, 5)
-    head = f"  {_WORDS[first.verdict]}  {line.title}  {where}: {plain(first.message)}"
+    head = f"{_WORDS[first.verdict]}  {line.title}  {where}: {plain(first.message)}"
     lines = textwrap.wrap(" ".join(head.split("\n")), WIDTH, initial_indent="  ", subsequent_indent="      ", break_long_words=False, break_on_hyphens=False)
     facts = [measured(first) if len(line.items) == 1 else "", _since(first, started), forecast(first)]
     if line.tenants:
@@ -105,7 +105,7 @@ def health_summary(report: Report, path: str | None = None) -> str:
     ]
     if tenants:
         lines += textwrap.wrap(f"tenants touched: {len(tenants)}: {some(tenants)}", WIDTH, subsequent_indent="    ")
-    lines += _findings(f"New, {compared}", sections.new, now)
+    lines += _findings(f"New, {compared}", sections.new, now) or ["", f"Nothing new, {compared}."]
     lines += _section("Changes of the last 24 h:", _several(by_day(told.changes), _change))
     lines += _findings("Still open", sections.open, now)
     lines += _section("Resolved:", _several(list(told.resolved), lambda one: [_known(one, now)]))

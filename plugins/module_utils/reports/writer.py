@@ -17,7 +17,9 @@ from ..common.errors import OpsError
 from .html import render
 from .model import Report
 
-_PERMISSIONS = 0o640
+PRIVATE = 0o640
+# For files that another account's program collects, and that hold nothing but figures and names of checks.
+READABLE = 0o644
 
 
 def now() -> str:
@@ -25,11 +27,13 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _put(path: Path, text: str) -> None:
+def _put(path: Path, text: str, permissions: int = PRIVATE) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PERMISSIONS)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, permissions)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if permissions == READABLE:
+                os.fchmod(file.fileno(), permissions)  # whatever the umask takes away
             file.write(text)
         temporary.replace(path)
     finally:
@@ -43,11 +47,11 @@ def target(report: Report, directory: str | Path) -> Path:
     return Path(directory) / report.operation / f"{stamp}-{run}{'-check' if report.check_mode else ''}.json"
 
 
-def put(path: Path, text: str, setting: str) -> Path:
+def put(path: Path, text: str, setting: str, permissions: int = PRIVATE) -> Path:
     """Write one file so that a reader never sees half of it. Raises OpsError naming the inventory's ``setting`` if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _put(path, text)
+        _put(path, text, permissions)
     except OSError as error:
         raise OpsError(f"{path} cannot be written: {error.strerror or error}. Set {setting} to a place that can be written.") from error
     return path
