@@ -115,7 +115,7 @@ def health_summary(report: Report, path: str | None = None) -> str:
     lines += _section("Waived:", (text for line in sections.waived for text in _wrapped(f"{line.title}  {some(line.subjects, 5)}: {line.first.message}", "  ")))
     lines += _section("Skipped:", (text for reason, items in sections.skipped for text in _skipped(reason, items)))
     lines += _section("Notes:", (text for note in report.notes for text in _wrapped(note, "  ")))
-    return "\n".join([*lines, *(["", f"Report: {path}"] if path else [])])
+    return plain("\n".join([*lines, *(["", f"Report: {path}"] if path else [])]))
 
 
 def _skipped(reason: str, items: list[Item]) -> list[str]:

@@ -93,6 +93,16 @@ def test_undeclared_tenants_are_named_and_left_alone() -> None:
     assert items["tenants.undeclared control/registry"].verdict == "skipped"
 
 
+def test_many_undeclared_names_are_shortened_and_all_of_them_are_kept_as_evidence() -> None:
+    names = [f"Odd {number:02}" for number in range(40)]
+    item = acting(endpoint(phase(result("acme"), result("globex"), undeclared=names)))["tenants.undeclared us-east-1/redis"]
+    assert "Odd 09 and 30 more." in item.message
+    assert item.evidence == ", ".join(names)
+    few = acting(endpoint(phase(result("acme"), result("globex"), undeclared=names[:10])))["tenants.undeclared us-east-1/redis"]
+    assert "Odd 09." in few.message
+    assert few.evidence is None
+
+
 def test_refused_and_kept_out_tenants_say_why() -> None:
     items = acting(endpoint(phase(result("acme"), result("globex"))), refused={"moved": "home"}, kept_out={"us-east-1": ["eu"]})
     assert items["tenants.registry control/registry/moved"].verdict == "refused"
