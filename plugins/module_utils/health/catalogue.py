@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .model import About, Comparison
+from .model import About
 
 # Each system's CHECKS and COMPARISONS.
 SYSTEMS: tuple[Sequence[About], ...] = ()
 
-# What the health run finds about itself. Cannot be waived, except for the endpoint nobody heard of.
+# What the health run finds about itself. Cannot be waived.
 RUN, ENDPOINT, HISTORY, WAIVERS, SINKS = "health.run", "health.endpoint", "health.history", "health.waivers", "health.sinks"
 OURS = (RUN, ENDPOINT, HISTORY, WAIVERS, SINKS)
 
@@ -24,8 +24,3 @@ def everything(systems: Iterable[Sequence[About]] = SYSTEMS) -> list[About]:
         if found.setdefault(about.id, about) is not about:
             raise ValueError(f"two checks have the id {about.id}")
     return list(found.values())
-
-
-def comparisons(systems: Iterable[Sequence[About]] = SYSTEMS) -> list[Comparison]:
-    """Those that are done on the controller."""
-    return [about for about in everything(systems) if isinstance(about, Comparison)]

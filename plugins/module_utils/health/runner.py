@@ -152,7 +152,7 @@ class _Endpoint(Generic[Client]):
         found: list[dict[str, Any]] = []
         error = self._look(check, seconds, found)
         took = self.clock() - began
-        found = found.copy()  # what a thread that was left behind may still find comes too late
+        found = found.copy()  # a thread that was left behind may still add to its own list
         if isinstance(error, NotApplicable) and not found:
             self.tell(check, SKIPPED, reason_of(error), took)
             return

@@ -15,7 +15,9 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import 
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.arguments import REPORT
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.collecting import collect
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.conclude import conclude, perform
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.gathering import Gathered
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import Check, Comparison, Finding, Threshold
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.results import Done
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.runner import Link, run_checks
 from ansible_collections.leanvibe.ops.plugins.module_utils.reports.schema import report_schema
 from jsonschema import Draft202012Validator
@@ -241,6 +243,31 @@ def test_changes_of_the_last_day_stand_beside_what_came_after_them(tmp_path: Pat
     assert f"rollout  alice  <- before: redis.memory {PLACE}/acme" in result["summary"]
     _result, report = perform_run(tmp_path, run(check("memory", FULL)), day=22, changes=[{"at": "2026-11-21T08:00:00Z", "what": "later"}])
     assert report["health"]["changes"][0]["before"] == []
+
+
+def test_a_change_before_the_last_run_did_not_bring_what_is_new(tmp_path: Path) -> None:
+    perform_run(tmp_path, run(check("memory", WELL)), day=21)
+    changes = [{"at": "2026-11-21T05:00:00Z", "what": "before the last run"}, {"at": "2026-11-21T07:00:00Z", "what": "after it"}]
+    _result, report = perform_run(tmp_path, run(check("memory", FULL)), run_id="noon", started="2026-11-21T12:00:00Z", changes=changes)
+    assert {change["what"]: len(change["before"]) for change in report["health"]["changes"]} == {"before the last run": 0, "after it": 1}
+
+
+def test_where_a_part_was_not_measured_nothing_is_resolved(tmp_path: Path) -> None:
+    perform_run(tmp_path, run(check("memory", FULL)), day=20)
+    partly = run(check("memory", WELL, Finding(verdict="unknown", message="one node gave no answer", name="node-2")))
+    _result, report = perform_run(tmp_path, partly, day=21)
+    assert report["health"]["resolved"] == []
+    assert report["health"]["checks"]["executed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "verdict", "looked_at"),
+    [("executed", "", "ok", True), ("executed", "ended early", "ok", False), ("executed", "", "unknown", False), ("skipped", "", "skipped", False)],
+)
+def test_only_what_ran_to_its_end_was_looked_at(outcome: str, reason: str, verdict: str, looked_at: bool) -> None:
+    done = Done("redis.memory", PLACE, outcome, 0.1, reason)
+    gathered = Gathered([{"id": "redis.memory", "subject": f"{PLACE}/acme", "verdict": verdict}], [done])
+    assert (("redis.memory", PLACE) in gathered.looked_at()) is looked_at
 
 
 def test_what_fills_says_when_it_will_be_full(tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ def test_a_check_that_finds_nothing_has_measured_nothing(nothing: Callable[[Sess
 def test_what_is_no_number_cannot_be_judged(value: Any) -> None:
     run = perform(check("odd", lambda _session: [Finding(observed=value)]))
     assert verdicts(run) == ["unknown"]
+    assert "nothing was measured that could be judged" in run.items[0]["message"]
     json.dumps(run.to_mapping(), allow_nan=False)
 
 
