@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from .names import (
     APPLICATION,
     GATE,
+    HEARTBEAT,
+    HEARTBEAT_TABLE,
     MIGRATIONS,
     MONITOR,
     OPERATIONS,
@@ -41,6 +43,8 @@ SCHEMA_USERS: Mapping[str, frozenset[str]] = {
     SHARED: frozenset({TENANTS}),
     PRIVATE: frozenset({OPERATIONS}),
 }
+# Of one table only.
+WRITERS: Mapping[str, Mapping[str, frozenset[str]]] = {HEARTBEAT_TABLE: {HEARTBEAT: frozenset({"SELECT", "INSERT", "UPDATE"})}}
 SESSION_TENANT = "SELECT r.tenant_id FROM leanvibe_private.tenant_roles AS r WHERE r.role_name = session_user"
 SAFE_PATH = "search_path=pg_catalog, pg_temp"
 # What a tenant may set in its session must not change, or print, the plans behind its views.
@@ -231,7 +235,7 @@ def _table(relation: Relation, exempt: bool) -> Iterator[Finding]:
 
 
 def _grants(relation: Relation) -> Iterator[Finding]:
-    allowed = ALLOWED.get(relation.schema, {})
+    allowed = {**ALLOWED.get(relation.schema, {}), **WRITERS.get(relation.object, {})}
     others = (OWNER, MIGRATIONS, MONITOR)
     for grantee, right in sorted(relation.grants):
         if grantee in allowed:

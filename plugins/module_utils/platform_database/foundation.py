@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..clients import postgresql
 from ..common.errors import OpsError
 from . import catalogue
-from .names import APPLICATION, GATE, MIGRATIONS, MONITOR, OPERATIONS, OWNER, POOLER, TABLES, TENANTS, VARIABLE
+from .names import APPLICATION, GATE, HEALTH, HEARTBEAT, MIGRATIONS, MONITOR, OPERATIONS, OWNER, POOLER, TABLES, TENANTS, VARIABLE
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,6 +29,8 @@ ROLES: Mapping[str, Mapping[str, bool]] = {
     OPERATIONS: {"LOGIN": True, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": True},
     TENANTS: {"LOGIN": False, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
     GATE: {"LOGIN": False, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
+    HEALTH: {"LOGIN": True, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
+    HEARTBEAT: {"LOGIN": True, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
 }
 # group -> members; the second value: with the right to admit others
 MEMBERSHIPS: Mapping[str, Mapping[str, bool]] = {
@@ -36,7 +38,7 @@ MEMBERSHIPS: Mapping[str, Mapping[str, bool]] = {
     # The owner hands functions over to the gate.
     GATE: {OWNER: False},
     TENANTS: {GATE: False, OPERATIONS: True},
-    MONITOR: {OPERATIONS: False},
+    MONITOR: {OPERATIONS: False, HEALTH: False},
     "pg_signal_backend": {OPERATIONS: False},
 }
 SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -50,8 +52,11 @@ DATABASE_RIGHTS: Mapping[str, tuple[str, ...]] = {
     OPERATIONS: ("CONNECT", "CREATE"),
     TENANTS: ("CONNECT",),
     POOLER: ("CONNECT",),
+    HEALTH: ("CONNECT",),
+    HEARTBEAT: ("CONNECT",),
 }
 PUBLIC_EXTENSION_READERS = (MONITOR,)
+WIDTHS = ("starelid", "staattnum", "stainherit", "stanullfrac", "stawidth")
 _COLUMNS = {
     "LOGIN": "rolcanlogin",
     "SUPERUSER": "rolsuper",
@@ -63,7 +68,8 @@ _COLUMNS = {
 
 _OWN = """
 SELECT rolsuper, has_schema_privilege(%(monitor)s, 'public', 'USAGE'),
-       EXISTS (SELECT FROM pg_roles o WHERE o.rolname = %(operations)s AND has_column_privilege(o.oid, 'pg_catalog.pg_authid', 'rolpassword', 'SELECT'))
+       EXISTS (SELECT FROM pg_roles o WHERE o.rolname = %(operations)s AND has_column_privilege(o.oid, 'pg_catalog.pg_authid', 'rolpassword', 'SELECT')),
+       has_column_privilege(%(monitor)s, 'pg_catalog.pg_statistic', 'stawidth', 'SELECT')
 FROM pg_roles WHERE rolname = current_user
 """
 _ROLES = """
@@ -101,6 +107,7 @@ class Actual:
     public: Sequence[tuple[str, str, str]]
     monitor_uses_public: bool
     reads_verifiers: bool
+    monitor_reads_widths: bool
     openings: Sequence[catalogue.Opening]
 
 
@@ -136,6 +143,7 @@ def observe(connection: psycopg.Connection[tuple[Any, ...]]) -> Actual:
         public=connection.execute(_PUBLIC).fetchall(),
         monitor_uses_public=bool(own and own[1]),
         reads_verifiers=bool(own and own[2]),
+        monitor_reads_widths=bool(own and own[3]),
         openings=catalogue.openings(*catalogue.observe(connection)),
     )
 
@@ -150,6 +158,11 @@ def plan(actual: Actual, driver: str) -> list[Step]:
             # To notice a password that somebody else changed.
             grant = sql.SQL("GRANT SELECT (rolname, rolpassword) ON pg_catalog.pg_authid TO {}").format(sql.Identifier(OPERATIONS))
             steps.append(Step(f"verifiers for {OPERATIONS}", False, True, [grant]))
+        if not actual.monitor_reads_widths:
+            # How wide rows are, for an estimate of bloat; none of the values that statistics hold.
+            columns = sql.SQL(", ").join(sql.Identifier(column) for column in WIDTHS)
+            grant = sql.SQL("GRANT SELECT ({}) ON pg_catalog.pg_statistic TO {}").format(columns, sql.Identifier(MONITOR))
+            steps.append(Step(f"widths for {MONITOR}", False, True, [grant]))
         for opening in actual.openings:
             before = {"public": opening.revoke, "missing": list(opening.grant)}
             steps.append(Step(opening.object, before, {"public": False, "missing": []}, catalogue.statements(opening)))

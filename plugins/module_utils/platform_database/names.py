@@ -12,12 +12,15 @@ OPERATIONS = "leanvibe_operations"  # provisions tenants
 TENANTS = "leanvibe_tenants"  # group of the tenants' own roles; bound by session_user
 GATE = "leanvibe_gate"  # runs the functions behind the tenants' views; bound as TENANTS
 POOLER = "pgbouncer_auth"  # looks up verifiers for PgBouncer
+HEALTH = "leanvibe_health"  # looks at the health of it all, and writes nothing; a member of pg_monitor
+HEARTBEAT = "leanvibe_heartbeat"  # writes the row by which it is known how late standbys are
 MONITOR = "pg_monitor"
 
 TABLES = "leanvibe"  # the shared tables
 SHARED = "leanvibe_shared"  # the tenants' views of their rows in them
 PRIVATE = "leanvibe_private"  # which role is which tenant, what is exempt, revisions; no tenant may look in
 SCHEMAS = (TABLES, SHARED, PRIVATE)
+HEARTBEAT_TABLE = f"{PRIVATE}.heartbeat"
 
 TENANT_COLUMN = "tenant_id"
 TENANT_PREFIX = "tenant_"

@@ -14,8 +14,18 @@ from ..common.errors import OpsError
 from . import files
 from .settings import REGIONS
 
-POSTGRESQL_ROLES = ("postgres", "leanvibe_migrations", "leanvibe_app", "leanvibe_operations", "leanvibe_registry", "replication", "pgbouncer_auth")
-PGBOUNCER_USERS = ("pgbouncer_admin",)
+POSTGRESQL_ROLES = (
+    "postgres",
+    "leanvibe_migrations",
+    "leanvibe_app",
+    "leanvibe_operations",
+    "leanvibe_health",
+    "leanvibe_heartbeat",
+    "leanvibe_registry",
+    "replication",
+    "pgbouncer_auth",
+)
+PGBOUNCER_USERS = ("pgbouncer_admin", "pgbouncer_health")
 REDIS_USERS = ("operations", "application", "replication")
 OBJECT_STORE_ACCOUNTS = ("root", "operations", "backups")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"

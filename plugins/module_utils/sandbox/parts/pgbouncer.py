@@ -72,6 +72,8 @@ class Pgbouncer(Part):
             "auth_user": "pgbouncer_auth",
             "auth_query": "SELECT username, verifier FROM pgbouncer.user_lookup($1)",
             "admin_users": "pgbouncer_admin",
+            # May look at the console, and change nothing.
+            "stats_users": "pgbouncer_health",
             "pool_mode": "transaction",
             # A tenant of the smallest tier may have 5 connections, and both regions' poolers come to the same server.
             "default_pool_size": 2,

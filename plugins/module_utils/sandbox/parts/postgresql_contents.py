@@ -28,6 +28,8 @@ ROLES = {
     "leanvibe_migrations": ("LOGIN",),
     "leanvibe_app": ("LOGIN",),
     "leanvibe_operations": ("LOGIN", "CREATEROLE"),
+    "leanvibe_health": ("LOGIN",),
+    "leanvibe_heartbeat": ("LOGIN",),
     "leanvibe_registry": ("LOGIN",),
     "replication": ("LOGIN", "REPLICATION"),
     "pgbouncer_auth": ("LOGIN",),

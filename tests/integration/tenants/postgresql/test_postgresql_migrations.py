@@ -25,6 +25,8 @@ def upgrade():
     {body}
 '''
 DUE = "ALTER TABLE leanvibe.tasks ADD COLUMN due date"
+# The last of the shipped revisions, and the first that a test adds.
+SHIPPED, ADDED = "0002", "0003"
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def folder(lab: Any, tmp_path: Path) -> Callable[..., Path]:
         target = tmp_path / "migrations"
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(lab.migrations, target, ignore=shutil.ignore_patterns("__pycache__"))
-        for number, body in enumerate(bodies, 2):
+        for number, body in enumerate(bodies, int(SHIPPED) + 1):
             text = HEAD.format(title=f"Step {number}", revision=f"{number:04}", previous=f"{number - 1:04}", body=body.replace("\n", "\n    "))
             (target / "versions" / f"{number:04}_step.py").write_text(text, encoding="utf-8")
         return target
@@ -70,9 +72,9 @@ def test_cycle(lab: Any) -> None:
         assert other.migrate(check=True)["changed"]
         assert other.rows("SELECT 1 FROM pg_namespace WHERE nspname LIKE 'leanvibe%%'") == [], "a check wrote something"
         done = other.migrate()
-        assert (done["current"], done["target"], done["changed"]) == (None, "0001", True)
+        assert (done["current"], done["target"], done["changed"]) == (None, SHIPPED, True)
         again = other.migrate()
-        assert (again["current"], again["migrations"], again["changed"]) == ("0001", [], False)
+        assert (again["current"], again["migrations"], again["changed"]) == (SHIPPED, [], False)
         assert other.audit().green
         assert other.audit().exposed == ()
     finally:
@@ -111,7 +113,7 @@ def test_a_migration_that_leaves_a_gap_is_undone(body: str, rule: str, fresh: An
     assert refused["failed"]
     assert rule in {finding["rule"] for finding in refused["findings"]}
     assert "everything was undone" in refused["msg"]
-    assert revision(fresh) == "0001"
+    assert revision(fresh) == SHIPPED
     assert fresh.rows("SELECT oid, relname FROM pg_class WHERE relnamespace = 'leanvibe'::regnamespace ORDER BY 1") == tables
     assert fresh.audit().green
 
@@ -123,7 +125,7 @@ def test_a_protected_table_passes(fresh: Any, folder: Callable[..., Path]) -> No
         'op.execute("CREATE TABLE leanvibe.flags (flag text)")\nexempt("table", "leanvibe.flags", "the same for everybody")'
     )
     done = fresh.migrate(folder(body))
-    assert done["target"] == "0002", done
+    assert done["target"] == ADDED, done
     tenant = fresh.tenant("one")
     fresh.run([tenant])
     with fresh.as_tenant(tenant) as session:
@@ -176,7 +178,7 @@ def test_a_failing_migration_leaves_nothing(fresh: Any, folder: Callable[..., Pa
     failed = fresh.migrate(folder(f'op.execute("{DUE}")', 'op.execute("SELECT 1/0")'))
     assert failed["failed"]
     assert "division by zero" in failed["msg"]
-    assert revision(fresh) == "0001"
+    assert revision(fresh) == SHIPPED
     assert fresh.rows("SELECT 1 FROM information_schema.columns WHERE table_name = 'tasks' AND column_name = 'due'") == []
 
 
@@ -195,4 +197,4 @@ def test_two_runs_take_turns(fresh: Any, folder: Callable[..., Path]) -> None:
     for thread in threads:
         thread.join(60)
     assert sorted(len(plan.steps) for plan in plans) == [0, 1]
-    assert revision(fresh) == "0002"
+    assert revision(fresh) == ADDED

@@ -176,3 +176,17 @@ def test_what_does_no_harm_is_not_reported() -> None:
     # A tenant that admits the application to its own role gives away its own rights only; reconciling it takes them back.
     assert judge(replace(GREEN, **roles("leanvibe_app", member_of=("tenant_a",)))) == []
     assert judge(replace(GREEN, **functions(replace(HELPER, grants=frozenset({("leanvibe_operations", "EXECUTE")}))))) == []
+
+
+HEARTBEAT = Relation(
+    "leanvibe_private", "heartbeat", "r", OWNER, False, False, (), None, frozenset({("leanvibe_heartbeat", "UPDATE"), ("pg_monitor", "SELECT")})
+)
+SECRETS = replace(HEARTBEAT, name="tenant_roles")
+
+
+def test_who_writes_the_heartbeat_writes_nothing_else() -> None:
+    assert judge(replace(GREEN, relations=[*GREEN.relations, HEARTBEAT])) == []
+    found = judge(replace(GREEN, relations=[*GREEN.relations, SECRETS]))
+    assert [(finding.rule, finding.object) for finding in found] == [("grant", "leanvibe_private.tenant_roles")]
+    more = replace(HEARTBEAT, grants=HEARTBEAT.grants | {("leanvibe_heartbeat", "TRUNCATE")})
+    assert [finding.rule for finding in judge(replace(GREEN, relations=[*GREEN.relations, more]))] == ["grant"]

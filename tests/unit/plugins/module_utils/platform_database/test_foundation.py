@@ -28,6 +28,7 @@ def found(**change: Any) -> foundation.Actual:
         public=[],
         monitor_uses_public=True,
         reads_verifiers=True,
+        monitor_reads_widths=True,
         openings=[],
     )
     return replace(actual, **change)
@@ -51,6 +52,9 @@ def test_nothing_to_do() -> None:
         ({"public": [("SCHEMA", "public", "USAGE")]}, ["schema public for PUBLIC", "schema public for pg_monitor"]),
         ({"public": [("TABLE", "pg_stat_statements", "SELECT")]}, ["table pg_stat_statements for PUBLIC"]),
         ({"reads_verifiers": False}, ["verifiers for leanvibe_operations"]),
+        ({"monitor_reads_widths": False}, ["widths for pg_monitor"]),
+        ({"members": {key: value for key, value in found().members.items() if key[1] != "leanvibe_health"}}, ["member leanvibe_health of pg_monitor"]),
+        ({"roles": {**found().roles, "leanvibe_health": {**found().roles["leanvibe_health"], "rolcreaterole": True}}}, ["role leanvibe_health"]),
     ],
 )
 def test_one_thing_missing(change: dict[str, Any], objects: list[str]) -> None:
