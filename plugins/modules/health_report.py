@@ -34,7 +34,9 @@ attributes:
     details: Never reports a change. Reports are the record of a run.
 options:
   step:
-    description: V(inputs) only checks O(profile), O(only), O(without), O(thresholds), O(waivers) and O(fail_on), before anything is asked.
+    description:
+      - V(inputs) only checks O(profile), O(only), O(without), O(thresholds), O(waivers) and O(fail_on), before anything is asked. With O(environment)
+        and O(report_dir) or O(history_dir) it also returns what the last run counted.
     type: str
     choices: [inputs, conclude]
     default: conclude
@@ -209,6 +211,12 @@ summary:
   description: The report for a terminal.
   type: str
   returned: step is conclude
+counters_before:
+  description:
+    - For each C(region/system) the counters that the last run read, for the option C(counters_before) of the modules that check. Rates are
+      measured from there. Empty if there is no run that can be read.
+  type: dict
+  returned: step is inputs
 checks:
   description: Ids of all checks that there are.
   type: list

@@ -146,7 +146,9 @@ def make(params: Mapping[str, Any], known: Sequence[About], loaded: Loaded) -> t
         notes=[*params["notes"], *notes],
         insights=insights,
     )
-    past = Past(report.environment, report.run_id, report.started, report.verdict, insights.profile, assessed.findings, values_of(assessed.items))
+    # A place that said nothing this time keeps its older reading; a reading says itself when it was taken.
+    counters = {**(loaded.newest.counters if loaded.newest else {}), **gathered.counters}
+    past = Past(report.environment, report.run_id, report.started, report.verdict, insights.profile, assessed.findings, values_of(assessed.items), counters)
     return report, past
 
 
@@ -184,13 +186,22 @@ def _amended(report: Report, problems: Sequence[str], fail_on: Sequence[str]) ->
     return replace(report, items=items, insights=told)
 
 
+def _store(params: Mapping[str, Any]) -> Store:
+    directory = params["history_dir"] or Path(params["report_dir"]) / params["operation"] / "history"
+    return FileStore(directory, params["history_runs"], params["history_days"])
+
+
 def perform(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What the module does: check the inputs only, or conclude a run. Raises OpsError as ``conclude`` does."""
-    if params["step"] == "inputs":
-        known = catalogue.everything()
-        inputs.read(params, known)
-        return {"changed": False, "checks": [about.id for about in known]}
-    return conclude(params)
+    """What the module does: conclude a run, or check the inputs only and tell what the last run counted. Raises OpsError as ``conclude`` does."""
+    if params["step"] != "inputs":
+        return conclude(params)
+    known = catalogue.everything()
+    inputs.read(params, known)
+    counters: Mapping[str, Any] = {}
+    if params["environment"] and (params["history_dir"] or params["report_dir"]):
+        newest = _store(params).load(params["environment"], moment(params["started"] or now())).newest
+        counters = newest.counters if newest else {}
+    return {"changed": False, "checks": [about.id for about in known], "counters_before": dict(counters)}
 
 
 def conclude(params: Mapping[str, Any], known: Sequence[About] | None = None, store: Store | None = None) -> dict[str, Any]:
@@ -199,9 +210,7 @@ def conclude(params: Mapping[str, Any], known: Sequence[About] | None = None, st
     Raises InvalidInput if the inputs are refused, OpsError if the report itself cannot be written.
     """
     known = catalogue.everything() if known is None else known
-    store = store or FileStore(
-        params["history_dir"] or Path(params["report_dir"]) / params["operation"] / "history", params["history_runs"], params["history_days"]
-    )
+    store = store or _store(params)
     params = {**params, "questions": {about.id: about.question for about in known}}
     loaded = store.load(params["environment"], moment(params["started"]))
     report, past = make(params, known, loaded)

@@ -16,15 +16,17 @@ from .model import Comparison
 from .results import CONTROL, COULD_NOT_RUN, EXECUTED, Done, Run
 from .runner import Selection
 
+COUNTERS = "counters"
 RUNBOOK = "health.md#when-a-run-cannot-look"
 
 
 @dataclass
 class Gathered:
-    """Everything that was found, and what became of every check."""
+    """Everything that was found, what became of every check, and what each place counts (its fact ``counters``)."""
 
     items: list[dict[str, Any]] = field(default_factory=list)
     checks: list[Done] = field(default_factory=list)
+    counters: dict[str, Any] = field(default_factory=dict)
 
     def looked_at(self) -> set[Key]:
         """(check, place) of the checks that ran to their end; what part of them could not be measured has not been looked at."""
@@ -81,6 +83,8 @@ def gather(
     for run in runs:
         gathered.items += run.items
         gathered.checks += run.checks
+        if COUNTERS in run.facts:
+            gathered.counters[run.place] = run.facts[COUNTERS]
     compared, done = comparisons.compare(across, runs, expected, selection)
     gathered.items += compared
     gathered.checks += done

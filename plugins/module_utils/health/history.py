@@ -55,7 +55,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Past:
-    """One run: what was wrong, and every number that was measured."""
+    """One run: what was wrong, every number that was measured, and per place the fact ``counters``, from which the next run makes rates."""
 
     environment: str
     run_id: str
@@ -64,13 +64,15 @@ class Past:
     profile: str
     findings: Mapping[Key, Known] = field(default_factory=dict)
     values: Mapping[Key, float] = field(default_factory=dict)
+    counters: Mapping[str, Any] = field(default_factory=dict)
 
     def to_text(self) -> str:
         """Compact JSON."""
         findings = [[known.id, known.subject, known.verdict, known.since, known.seen] for known in self.findings.values()]
         values = [[*key, value] for key, value in self.values.items()]
         data = {name: getattr(self, name) for name in ("environment", "run_id", "started", "verdict", "profile")}
-        return json.dumps({"schema": SCHEMA, **data, "findings": findings, "values": values}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        whole = {"schema": SCHEMA, **data, "findings": findings, "values": values, "counters": self.counters}
+        return json.dumps(whole, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_text(cls, text: str) -> Past:
@@ -82,7 +84,7 @@ class Past:
             findings = [Known(*(str(part) for part in row)) for row in data["findings"]]
             values = {(str(name), str(subject)): float(value) for name, subject, value in data["values"]}
             environment, run_id, started, verdict, profile = (str(data[name]) for name in ("environment", "run_id", "started", "verdict", "profile"))
-            past = cls(environment, run_id, started, verdict, profile, {one.key: one for one in findings}, values)
+            past = cls(environment, run_id, started, verdict, profile, {one.key: one for one in findings}, values, dict(data.get("counters") or {}))
         except (KeyError, TypeError) as error:
             raise ValueError(f"something is missing in it ({error})") from error
         for time in (past.started, *(one.since for one in findings), *(one.seen for one in findings)):

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,15 +56,14 @@ def put(path: Path, text: str, setting: str, permissions: int = PRIVATE) -> Path
     return path
 
 
-def write(report: Report, directory: str | Path, html: str | None = None, more: Mapping[str, str] | None = None) -> Path:
+def write(report: Report, directory: str | Path, html: str | None = None) -> Path:
     """Write the JSON file and, beside it, the HTML file and, unless in check mode, ``latest.*``; return the JSON file's path.
 
-    ``html`` is the page if it is not the usual one; ``more`` are further texts by suffix (``.xml``). Raises OpsError naming the directory if it cannot
-    be written.
+    ``html`` is the page if it is not the usual one. Raises OpsError naming the directory if it cannot be written.
     """
     path = target(report, directory)
     page = render(report) if html is None else html
-    texts = {".json": json.dumps(report.to_mapping(), ensure_ascii=False, indent=1) + "\n", ".html": page, **(more or {})}
+    texts = {".json": json.dumps(report.to_mapping(), ensure_ascii=False, indent=1) + "\n", ".html": page}
     names = [path.stem] if report.check_mode else [path.stem, "latest"]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

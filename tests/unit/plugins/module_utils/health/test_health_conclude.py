@@ -286,6 +286,15 @@ def test_comparisons_use_the_facts_that_came_back(tmp_path: Path) -> None:
     assert [item["verdict"] for item in report["items"] if item["id"] == "redis.acl_parity"] == ["unknown"]
 
 
+def test_the_next_run_gets_what_this_one_counted(tmp_path: Path) -> None:
+    assert perform(params(tmp_path, step="inputs"))["counters_before"] == {}
+    perform_run(tmp_path, {**run(check("memory", WELL)), "facts": {"counters": {"evicted_keys": 7}, "acl": []}}, day=20)
+    perform_run(tmp_path, {"system": "redis", "region": "us-east-1", "error": "gone"}, day=21)
+    asked = perform(params(tmp_path, step="inputs", started="2026-11-22T06:00:00Z"))
+    assert asked["counters_before"] == {PLACE: {"evicted_keys": 7}}
+    assert perform(params(tmp_path, step="inputs", environment="production"))["counters_before"] == {}
+
+
 def test_planted_secrets_are_in_nothing_that_was_written(tmp_path: Path) -> None:
     leak = "redis://ops:hunter2-hunter2@cache/0"
     finding = Finding(verdict="critical", message=leak, evidence=leak, query=leak, observed={"url": leak, "password": "hunter2-hunter2"})
