@@ -8,17 +8,18 @@ It knows nothing of tenants. It is safe to use from several threads. Server-side
 
 from __future__ import annotations
 
+import builtins
 import http
 import json
 import math
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import SystemRandom
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from ..common.errors import AccessDenied, Conflict, OpsError, Unreachable
@@ -33,6 +34,7 @@ _SPREAD = SystemRandom()
 _CONNECT = 3.0  # seconds for TCP and TLS
 
 Object = dict[str, Any]
+Shape = TypeVar("Shape")
 
 
 class AlreadyExists(Conflict):
@@ -69,6 +71,15 @@ class Resource:
         if name is not None:
             parts.append(quote(name, safe=""))
         return "/".join(parts)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An answer that is no object: its status, its text, and the server's clock (the header ``Date``, "" if it said none)."""
+
+    status: int
+    text: str
+    date: str = ""
 
 
 class KubernetesClient:
@@ -112,17 +123,37 @@ class KubernetesClient:
         """Address of the API server."""
         return self._access.server
 
+    @property
+    def timeout(self) -> float:
+        """Seconds that one call may take, repetitions included; may be set between calls."""
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self._timeout = seconds
+
     def list(self, resource: Resource, label_selector: str = "", field_selector: str = "", namespace: str | None = None) -> list[Object]:
         """All objects of a kind, in one request per 2,000. If the API forgets where the list was (410), it is read again from its start."""
+        return self.listed(resource, _as_it_is, label_selector, field_selector, namespace)
+
+    def listed(
+        self,
+        resource: Resource,
+        shape: Callable[[Object], Shape],
+        label_selector: str = "",
+        field_selector: str = "",
+        namespace: str | None = None,
+    ) -> builtins.list[Shape]:
+        """What ``shape`` makes of each object of a kind: like list(), but only what is needed is kept while pages are read."""
         selectors = {name: value for name, value in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if value}
         for _attempt in range(3):
-            items: list[Object] = []
+            items: builtins.list[Shape] = []
             query = {"limit": str(PAGE), **selectors}
             while True:
                 page = self._call("GET", resource.path(namespace), query=query, gone_is_none=True)
                 if page is None:
                     break
-                items += page["items"]
+                items += map(shape, page["items"])
                 if not page["metadata"].get("continue"):
                     return items
                 query["continue"] = page["metadata"]["continue"]
@@ -131,6 +162,41 @@ class KubernetesClient:
     def get(self, resource: Resource, namespace: str | None, name: str) -> Object | None:
         """One object, or None if the API says that it does not exist."""
         return self._call("GET", resource.path(namespace, name), missing_is_none=True)
+
+    def plain(self, path: str) -> Plain:
+        """GET something that is no object (``/readyz?verbose``, ``/metrics``), once. Errors of the server are answers, not exceptions.
+
+        Raises Unreachable; AccessDenied if the API does not know us or lets us not.
+        """
+        import urllib3
+
+        token = self._access.bearer()
+        try:
+            response = self._send("GET", f"{self._prefix}{path}", None, "", token, self._timeout, accept="*/*")
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(f"Kubernetes at {self.server} does not answer GET {path} within {self._timeout:g} s ({_reason(error)})") from error
+        if response.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN):
+            _answer(response, "GET", path, self.server)
+        return Plain(response.status, response.data.decode("utf-8", "replace"), response.headers.get("Date", ""))
+
+    def serving_certificate(self) -> bytes | None:
+        """The certificate that the API server shows us, in DER; None without TLS. One request, on a connection that is used anyway."""
+        import urllib3
+
+        try:
+            response = self._send("GET", f"{self._prefix}/version", None, "", self._access.bearer(), self._timeout, preload=False)
+            socket = getattr(response.connection, "sock", None)
+            shown = socket.getpeercert(binary_form=True) if isinstance(socket, ssl.SSLSocket) else None
+            response.drain_conn()
+            response.release_conn()
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(f"Kubernetes at {self.server} does not answer GET /version within {self._timeout:g} s ({_reason(error)})") from error
+        return shown
+
+    @property
+    def access(self) -> Access:
+        """How this client logs in."""
+        return self._access
 
     def create(self, resource: Resource, namespace: str | None, body: Mapping[str, Any]) -> Object:
         """Create an object and never change an existing one. Raises AlreadyExists, also if an attempt whose answer got lost has created it."""
@@ -204,8 +270,19 @@ class KubernetesClient:
             attempt += 1
         raise Unreachable(f"Kubernetes at {self.server} does not answer {method} {path} within {self._timeout:g} s ({last or 'no time was left'})")
 
-    def _send(self, method: str, url: str, data: bytes | None, content_type: str, token: str | None, left: float) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json", "User-Agent": self.field_manager}
+    def _send(
+        self,
+        method: str,
+        url: str,
+        data: bytes | None,
+        content_type: str,
+        token: str | None,
+        left: float,
+        *,
+        accept: str = "application/json",
+        preload: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": accept, "User-Agent": self.field_manager}
         if data is not None:
             headers["Content-Type"] = content_type
         if token:
@@ -216,7 +293,12 @@ class KubernetesClient:
         from urllib3 import Timeout
 
         timeout = Timeout(connect=min(_CONNECT, left), read=left)
-        return self._pool.request(method, url, body=data, headers=headers, timeout=timeout, pool_timeout=math.ceil(left), retries=False, redirect=False)
+        options: dict[str, Any] = {"timeout": timeout, "pool_timeout": math.ceil(left), "retries": False, "redirect": False, "preload_content": preload}
+        return self._pool.request(method, url, body=data, headers=headers, **options)
+
+
+def _as_it_is(found: Object) -> Object:
+    return found
 
 
 def _reason(error: Exception) -> str:

@@ -86,6 +86,7 @@ class Access:
     static_token: str | None = field(default=None, repr=False)
     token_file: Path | None = None
     plugin: ExecPlugin | None = None
+    certificate: bytes | None = field(default=None, repr=False)  # of the client, PEM; its key is in ``tls`` only
 
     def bearer(self, refused: str | None = None) -> str | None:
         """The token to send, or None when a certificate does it; ``refused`` is one that the API has just refused (only a plugin can have another)."""
@@ -170,6 +171,7 @@ class _Reader:
             static_token=user.get("token"),
             token_file=token_file,
             plugin=plugin,
+            certificate=certificate,
         )
 
     def plugin(self, spec: Mapping[str, Any], timeout: float) -> ExecPlugin:

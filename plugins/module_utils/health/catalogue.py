@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .model import About
+from .systems import kubernetes
 
 # Each system's CHECKS and COMPARISONS.
-SYSTEMS: tuple[Sequence[About], ...] = ()
+SYSTEMS: tuple[Sequence[About], ...] = ((*kubernetes.CHECKS, *kubernetes.COMPARISONS),)
 
 # What the health run finds about itself. Cannot be waived.
 RUN, ENDPOINT, HISTORY, WAIVERS, SINKS = "health.run", "health.endpoint", "health.history", "health.waivers", "health.sinks"

@@ -36,7 +36,9 @@ def _folded(rest: list[Finding], verdict: str) -> Finding:
     names = ", ".join(finding.name for finding in rest[:_NAMED])
     tenants = sorted({tenant for finding in rest for tenant in finding.tenants})
     more = ", …" if len(rest) > _NAMED else ""
-    return Finding(observed=len(rest), unit="findings", verdict=verdict, name="further", tenants=tenants, message=f"and {len(rest)} more like these: {names}{more}")
+    return Finding(
+        observed=len(rest), unit="findings", verdict=verdict, name="further", tenants=tenants, message=f"and {len(rest)} more like these: {names}{more}"
+    )
 
 
 def told(findings: Iterable[Finding], limits: Limits, looked_at: int, what: str, *, none_is_fine: str = "") -> list[Finding]:
