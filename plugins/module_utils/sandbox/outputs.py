@@ -49,6 +49,12 @@ def _region(context: Context, region: str) -> dict[str, Any]:
             "server": f"https://127.0.0.1:{port('kube_apiserver')}",
             "kubeconfig": str(context.settings.directory / region / "kubeconfig"),
             "context": f"sandbox-{region}",
+            "health_kubeconfig": str(context.settings.directory / region / "kubeconfig-health"),
+            "controllers": {
+                "kube-controller-manager": f"https://127.0.0.1:{port('kube_controller_manager')}/healthz",
+                "kube-scheduler": f"https://127.0.0.1:{port('kube_scheduler')}/healthz",
+                "kwok": f"http://127.0.0.1:{port('kwok')}/healthz",
+            },
         },
         "etcd": {
             "endpoint": f"https://127.0.0.1:{port('etcd')}",
@@ -129,6 +135,7 @@ def publish(context: Context) -> list[str]:
         api = KubeApiserver(context, region)
         files.directory(directory / region, 0o755)
         contents[f"{region}/kubeconfig"] = (api.kubeconfig(api.admin), 0o600)
+        contents[f"{region}/kubeconfig-health"] = (api.kubeconfig(api.health_reader), 0o600)
     done = [f"{directory / name} written" for name, (content, mode) in contents.items() if files.write(directory / name, content, mode)]
     return done + _link_clients(context)
 
@@ -153,7 +160,7 @@ def _link_clients(context: Context) -> list[str]:
 def withdraw(context: Context) -> list[str]:
     """Remove what ``publish`` wrote, and nothing else; returns the names of what was removed."""
     directory = context.settings.directory
-    places = [directory / name for name in (*FILES, *(f"{region}/kubeconfig" for region in REGIONS))]
+    places = [directory / name for name in (*FILES, *(f"{region}/{name}" for region in REGIONS for name in ("kubeconfig", "kubeconfig-health")))]
     if (directory / "bin").is_dir():
         places += [link for link in (directory / "bin").iterdir() if link.is_symlink()]
     done = []

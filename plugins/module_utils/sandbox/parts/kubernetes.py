@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...common.lazy import LazyModule
+from ...health.systems.kubernetes import rights
 from .. import commands, files, pki, web
 from ..part import Part
 from ..settings import REGIONS
@@ -27,6 +28,7 @@ else:
     yaml = LazyModule("yaml")
 
 NODES = 3
+HEALTH_READER = "leanvibe-health"
 NODE_CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "1000", "ephemeral-storage": "1Ti"}
 SERVICE_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 BUILD_INFO = re.compile(rb'git_version="v([^"]+)"')
@@ -67,6 +69,12 @@ class ControlPlane(Part):
         """The operator's client certificate."""
         home = self.context.home("admin", self.region)
         return pki.Pair(home / "tls" / "client.crt", home / "tls" / "client.key")
+
+    @property
+    def health_reader(self) -> pki.Pair:
+        """The client certificate of who may only look (``leanvibe-health``)."""
+        home = self.context.home("admin", self.region)
+        return pki.Pair(home / "tls" / "health.crt", home / "tls" / "health.key")
 
     @property
     def serving(self) -> pki.Pair:
@@ -159,6 +167,7 @@ class KubeApiserver(ControlPlane):
             done.append("service accounts' key made")
         files.directory(self.context.home("admin", self.region))
         self.authority.issue(self.admin, "sandbox-admin", organizations=("system:masters",))
+        self.authority.issue(self.health_reader, HEALTH_READER)
         return done
 
     def program(self) -> Program:
@@ -343,6 +352,22 @@ class Kwok(ControlPlane):
                     raise NotReady(f"node {node['metadata']['name']} cannot be made: {answer.body[-300:].decode(errors='replace')}")
                 done.append(f"node {node['metadata']['name']} made")
         wait_until(self._nodes_ready, 30, f"nodes of {self.region}")
+        return done + self._rights()
+
+    def _rights(self) -> list[str]:
+        """What who may only look may see: the role that the collection declares, written when it differs."""
+        done = []
+        for resource, wanted in ((rights.CLUSTER_ROLE, rights.reader()), (rights.CLUSTER_ROLE_BINDING, rights.binding(HEALTH_READER))):
+            name = wanted["metadata"]["name"]
+            found = self.api("GET", resource.path(None, name))
+            there = found.json() if found.status == 200 else {}
+            if all(there.get(key) == value for key, value in wanted.items() if key in ("rules", "roleRef", "subjects")) and there:
+                continue
+            method, path = ("PUT", resource.path(None, name)) if there else ("POST", resource.path())
+            answer = self.api(method, path, wanted)
+            if answer.status not in (200, 201):
+                raise NotReady(f"{resource.kind} {name} cannot be written: {answer.body[-300:].decode(errors='replace')}")
+            done.append(f"{resource.kind} {name} written")
         return done
 
     def _nodes_ready(self) -> None:
