@@ -10,9 +10,14 @@ which and how to get it.
 from __future__ import annotations
 
 import importlib
+import threading
+from types import ModuleType
 from typing import Any
 
 from .errors import OpsError
+
+# A thread that imports a package and one that imports its part may end in Python's "deadlock detected" (urllib3 and botocore's use of it did).
+_IMPORTING = threading.RLock()
 
 
 class LazyModule:
@@ -20,14 +25,20 @@ class LazyModule:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._module: ModuleType | None = None
 
     def __getattr__(self, attribute: str) -> Any:
+        if self._module is None:
+            self._module = self._import()
+        return getattr(self._module, attribute)
+
+    def _import(self) -> ModuleType:
         try:
-            module = importlib.import_module(self._name)
+            with _IMPORTING:
+                return importlib.import_module(self._name)
         except ImportError as error:
             package = self._name.split(".", 1)[0]
             raise OpsError(
                 f"The Python package {package} is needed here and cannot be imported ({error}). Install the collection's requirements into the Python "
                 "that runs Ansible: pip install -r requirements/runtime.txt (in a checkout: scripts/bootstrap prepares .venv)."
             ) from error
-        return getattr(module, attribute)

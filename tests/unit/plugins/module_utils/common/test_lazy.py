@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.leanvibe.ops.plugins.module_utils.common import lazy
 from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import OpsError
 from ansible_collections.leanvibe.ops.plugins.module_utils.common.lazy import LazyModule
 
@@ -48,3 +52,36 @@ def test_module_utils_import_without_any_library() -> None:
         check=False,
     )
     assert outcome.stdout.strip() == "all imported", outcome.stderr
+
+
+def both(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """Import a package that imports its part, and that part, at the same time; return what went wrong."""
+    package = folder / name
+    package.mkdir()
+    (package / "__init__.py").write_text(f"import time\ntime.sleep(0.4)\nimport {name}.part\nVALUE = 1\n", encoding="utf-8")
+    (package / "part.py").write_text("VALUE = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    errors: list[BaseException] = []
+
+    def use(module: LazyModule) -> None:
+        try:
+            assert module.VALUE == 1
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=use, args=(LazyModule(what),)) for what in (name, f"{name}.part")]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join(timeout=30)
+    return errors
+
+
+def test_threads_may_import_a_package_and_its_part_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert both(tmp_path, "imported_in_turn", monkeypatch) == []
+
+
+def test_without_the_lock_they_may_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "_IMPORTING", contextlib.nullcontext())
+    assert "deadlock detected" in str(both(tmp_path, "imported_at_once", monkeypatch))
