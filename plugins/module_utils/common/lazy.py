@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import OpsError
 
-# A thread that imports a package and one that imports its part may end in Python's "deadlock detected" (urllib3 and botocore's use of it did).
+# Threads that import packages that import each other's parts may end in Python's "deadlock detected" (urllib3 beside botocore did).
 _IMPORTING = threading.RLock()
 
 
