@@ -89,6 +89,15 @@ class S3Client:
         self._open: list[http.client.HTTPSConnection] = []
         self._lock = threading.Lock()
 
+    @property
+    def timeout(self) -> float:
+        """Seconds that one request may take, repetitions included; may be set between requests."""
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self._timeout = seconds
+
     def __enter__(self) -> S3Client:
         return self
 

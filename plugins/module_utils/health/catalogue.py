@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .model import About
-from .systems import kubernetes
+from .systems import kubernetes, object_store
 
 # Each system's CHECKS and COMPARISONS.
-SYSTEMS: tuple[Sequence[About], ...] = ((*kubernetes.CHECKS, *kubernetes.COMPARISONS),)
+SYSTEMS: tuple[Sequence[About], ...] = (
+    (*kubernetes.CHECKS, *kubernetes.COMPARISONS),
+    (*object_store.CHECKS, *object_store.COMPARISONS),
+)
 
 # What the health run finds about itself. Cannot be waived.
 RUN, ENDPOINT, HISTORY, WAIVERS, SINKS = "health.run", "health.endpoint", "health.history", "health.waivers", "health.sinks"

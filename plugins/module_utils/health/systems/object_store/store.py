@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the checks of an object store look with, whatever the driver: questions that only read, each with few requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ....common.errors import AccessDenied
+from ...model import Check, Finding, Session, Threshold
+from .. import folding
+
+SYSTEM = "object_store"
+ENABLED = "Enabled"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A bucket's object lock: the default retention of what is written into it. ``days`` is 0 where there is none."""
+
+    mode: str
+    days: int
+
+
+@dataclass(frozen=True)
+class Names:
+    """The buckets that the account may list, with the time that the answer took, and how far the store's clock is from ours (seconds)."""
+
+    buckets: frozenset[str]
+    seconds: float
+    skew: float | None
+
+
+class Driver(Protocol):
+    """How a kind of store is asked. All methods raise AccessDenied, Unreachable, OpsError."""
+
+    where: str
+    address: tuple[str, int] | None  # whose certificate is looked at; None: somebody else's business
+    ca_file: str | None
+
+    def names(self) -> Names:
+        """All buckets."""
+
+    def exists(self, bucket: str) -> bool:
+        """Whether there is such a bucket. Raises AccessDenied if the account may not know."""
+
+    def versioning(self, bucket: str) -> str:
+        """``Enabled``, ``Suspended`` or ""."""
+
+    def lock(self, bucket: str) -> Lock | None:
+        """The object lock; None if the bucket has none."""
+
+    def open_for(self, bucket: str) -> str:
+        """How strangers get in, "" if they do not. "" as the bucket's name: the store itself."""
+
+    def limit(self, seconds: float) -> None:
+        """Bound the requests that follow."""
+
+    def close(self) -> None:
+        """Close connections."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store and the thresholds that count in this run."""
+
+    driver: Driver
+    thresholds: Mapping[str, Check[Any]] = field(default_factory=dict)
+
+
+Run = Session[Store]
+
+
+def names(session: Run) -> Names:
+    """The list of buckets, asked for once."""
+    return session.once("names", lambda store: store.driver.names())
+
+
+def there(session: Run, bucket: str) -> bool:
+    """Whether a bucket exists. An account with few rights sees few names, so one that is not listed is asked for."""
+    return bucket in names(session).buckets or session.client.driver.exists(bucket)
+
+
+def told(session: Run, name: str, findings: list[Finding], looked_at: int, what: str) -> list[Finding]:
+    """Findings as they are told (folding.told)."""
+    return folding.told(findings, session.client.thresholds[f"{SYSTEM}.{name}"].limits, looked_at, what)
+
+
+def option(session: Run, name: str, kind: type, default: Any) -> Any:
+    """An option of the inventory. Raises ValueError if it is of another kind."""
+    value = session.options.get(name, default)
+    if not isinstance(value, kind):
+        raise ValueError(f"the option {name} of the health checks must be a {kind.__name__}, not {value!r}")
+    return value
+
+
+def denied(where: str, what: str) -> AccessDenied:
+    """Our account may not ask this."""
+    return AccessDenied(f"{where} does not let our account {what}")
+
+
+def check(name: str, question: str, run: Callable[[Run], Any], query: str, rights: str, *, threshold: Threshold | None = None, **more: Any) -> Check[Store]:
+    """A check of this system. ``rights``: the actions that it needs, "" for none."""
+    return Check(
+        id=f"{SYSTEM}.{name}",
+        question=question,
+        system=SYSTEM,
+        run=run,
+        query=query,
+        runbook=f"runbooks/{SYSTEM}.md#{name}",
+        threshold=threshold,
+        grants=(f"{rights} (docs/runbooks/object_store.md#rights)",) if rights else (),
+        **more,
+    )
