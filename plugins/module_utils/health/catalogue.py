@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .model import About
-from .systems import kubernetes, object_store
+from .systems import aws, control, kubernetes, neo4j, object_store, redis
 
 # Each system's CHECKS and COMPARISONS.
 SYSTEMS: tuple[Sequence[About], ...] = (
+    (*aws.CHECKS, *aws.COMPARISONS),
+    (*control.CHECKS, *control.COMPARISONS),
     (*kubernetes.CHECKS, *kubernetes.COMPARISONS),
+    (*neo4j.CHECKS, *neo4j.COMPARISONS),
     (*object_store.CHECKS, *object_store.COMPARISONS),
+    (*redis.CHECKS, *redis.COMPARISONS),
 )
 
 # What the health run finds about itself. Cannot be waived.
