@@ -35,12 +35,13 @@ class Neo4jError(OpsError):
 
 
 class Neo4jClient:
-    """A driver for one address. Safe for threads. ``requests`` counts statements."""
+    """A driver for one address. Safe for threads. ``requests`` counts statements. ``tls`` is address and file of certificates, if TLS is used."""
 
     def __init__(self, driver: Any, where: str, database: str, timeout: float) -> None:
         self.where = where
         self.database = database
         self.requests = 0
+        self.tls: tuple[str, str | None] | None = None
         self._driver = driver
         self._timeout = timeout
 
@@ -50,6 +51,10 @@ class Neo4jClient:
     def __exit__(self, *_unused: object) -> None:
         # A server that hangs would hold up the farewell too.
         _within(self._timeout, self._driver.close)
+
+    def bound(self, seconds: float) -> None:
+        """From now on, statements have ``seconds``, on the server too."""
+        self._timeout = seconds
 
     def rows(self, statement: LiteralString, database: str | None = None, /, **parameters: Any) -> list[dict[str, Any]]:
         """Run one statement in a transaction of its own and return its rows.
@@ -141,4 +146,7 @@ def connect(connection: Mapping[str, Any], timeout: float) -> Neo4jClient:
         )
     except (ValueError, neo4j.exceptions.ConfigurationError, OSError) as error:
         raise OpsError(f"connection.uri {uri!r} cannot be used: {error}") from error
-    return Neo4jClient(driver, f"Neo4j {uri}", str(connection.get("database") or "neo4j"), timeout)
+    client = Neo4jClient(driver, f"Neo4j {uri}", str(connection.get("database") or "neo4j"), timeout)
+    if options or scheme.endswith("+s"):
+        client.tls = (uri, connection.get("ca_file"))
+    return client

@@ -70,6 +70,10 @@ class RedisSession:
         """End the session."""
         self._socket.close()
 
+    def bound(self, seconds: float) -> None:
+        """From now on, answers have ``seconds`` to come."""
+        self._timeout = seconds
+
     def call(self, *command: str | int) -> Reply:
         """Send one command. Raises AccessDenied, Unreachable, or OpsError for any other error that Redis answers."""
         reply = self.pipeline([command])[0]
@@ -160,8 +164,8 @@ def _name(command: Sequence[str | int]) -> str:
     return " ".join(str(word) for word in command[:words])
 
 
-def connect(connection: Mapping[str, Any], timeout: float) -> RedisSession:
-    """Open a session and log in. ``connection``: see CONNECTION. Raises Unreachable, AccessDenied."""
+def dial(connection: Mapping[str, Any], timeout: float) -> RedisSession:
+    """Open a session without logging in. ``connection``: see CONNECTION. Raises Unreachable, OpsError."""
     host, port = str(connection.get("host") or ""), int(connection.get("port") or 6379)
     if not host:
         raise OpsError("connection.host is missing: name the Redis node (one call of the module per node, ACLs do not replicate)")
@@ -176,7 +180,11 @@ def connect(connection: Mapping[str, Any], timeout: float) -> RedisSession:
         raise Unreachable(f"{where}: its certificate is not accepted: {error.verify_message}. Name the signing certificate in connection.ca_file.") from error
     except OSError as error:
         raise Unreachable(f"{where} cannot be reached: {error}") from error
-    session = RedisSession(stream, where, timeout)
+    return RedisSession(stream, where, timeout)
+
+
+def log_in(session: RedisSession, connection: Mapping[str, Any]) -> None:
+    """Log in, and make sure that it took effect. Raises Unreachable, AccessDenied; the session is closed then."""
     try:
         if connection.get("password"):
             session.call("AUTH", str(connection.get("username") or "default"), str(connection["password"]))
@@ -184,4 +192,10 @@ def connect(connection: Mapping[str, Any], timeout: float) -> RedisSession:
     except OpsError:
         session.close()
         raise
+
+
+def connect(connection: Mapping[str, Any], timeout: float) -> RedisSession:
+    """Open a session and log in. ``connection``: see CONNECTION. Raises Unreachable, AccessDenied."""
+    session = dial(connection, timeout)
+    log_in(session, connection)
     return session
