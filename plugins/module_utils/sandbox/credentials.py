@@ -26,7 +26,7 @@ POSTGRESQL_ROLES = (
     "pgbouncer_auth",
 )
 PGBOUNCER_USERS = ("pgbouncer_admin", "pgbouncer_health")
-REDIS_USERS = ("operations", "application", "replication")
+REDIS_USERS = ("operations", "application", "health", "replication")
 OBJECT_STORE_ACCOUNTS = ("root", "operations", "backups")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 

@@ -9,6 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ...common.lazy import LazyModule
+from ...health.systems.redis_rights import READ_ONLY_RULES
 from .. import files
 from ..part import Part
 from ..settings import REGIONS
@@ -32,6 +33,7 @@ APPLICATION_RULES = (
 RULES = {
     "operations": "~* &* +@all",
     "application": APPLICATION_RULES,
+    "health": READ_ONLY_RULES,
     "replication": "resetchannels -@all +psync +replconf +ping",
 }
 
@@ -106,8 +108,8 @@ class Redis(Part):
         argv = (str(self.context.binary("redis-server")), str(self.home / "redis.conf"))
         return Program(name=self.id, argv=argv, directory=self.home, user=self.account.name)
 
-    def _ask(self, section: str, timeout: float) -> dict[str, object]:
-        client = redis.Redis(
+    def _client(self, timeout: float) -> redis.Redis:
+        return redis.Redis(
             host="localhost",
             port=self.ports[0],
             username="operations",
@@ -115,6 +117,9 @@ class Redis(Part):
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
         )
+
+    def _ask(self, section: str, timeout: float) -> dict[str, object]:
+        client = self._client(timeout)
         try:
             return dict(client.info(section))
         except (redis.RedisError, OSError) as error:
@@ -129,3 +134,18 @@ class Redis(Part):
         found = self._ask("replication", 5.0)
         if found["role"] == "slave" and found["master_link_status"] != "up":
             raise NotReady(f"the replica in {self.region} does not follow its primary yet")
+
+    def configure(self) -> list[str]:
+        """The ACL file is written once: users that came later are made on the running server."""
+        client = self._client(5.0)
+        try:
+            there = {str(name) for name in client.acl_users()}
+            missing = [name for name in self.context.secrets["redis"] if name not in there]
+            for name in missing:
+                password = f"#{hashlib.sha256(self.context.secrets['redis'][name].encode()).hexdigest()}"
+                client.execute_command("ACL", "SETUSER", name, "reset", "on", password, *RULES[name].split())  # type: ignore[no-untyped-call]
+            if missing:
+                client.acl_save()
+            return [f"user {name} made" for name in missing]
+        finally:
+            client.close()
