@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ....clients.kubernetes import Object, Resource
+from ....clients.kubernetes import Object, Plain, Resource
 from ....common.errors import OpsError, Unreachable
 from ....reports.model import CRITICAL, OK
 from ...model import Finding, NoData, NotApplicable, Threshold
-from .cluster import Cluster, Run, check, listed, stamp, told
+from .cluster import NAMESPACES, Cluster, Run, check, listed, stamp, told
 
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "APIService", "apiservices", namespaced=False)
@@ -27,7 +27,7 @@ _READS = 3  # the median of three does not take one pause of the network for a s
 def _ready(session: Run) -> Iterator[Finding]:
     major, minor = session.client.version
     session.facts["version"] = {"major": major, "minor": minor, "release": session.client.release}
-    answer = session.client.api.plain("/readyz?verbose")
+    answer = _said(session)
     steps = _STEP.findall(answer.text)
     failed = [name for sign, name in steps if sign == "-"]
     if answer.status == 200 and steps and not failed:
@@ -40,11 +40,27 @@ def _ready(session: Run) -> Iterator[Finding]:
         raise NoData(f"/readyz?verbose answered status {answer.status} without naming a check; is there a proxy in between? {answer.text[:60]}")
 
 
+def _said(session: Run) -> Plain:
+    """What /readyz says, asked for once."""
+    return session.once("readyz", lambda cluster: cluster.api.plain("/readyz?verbose"))
+
+
+def _without_store(text: str) -> bool:
+    return any(sign == "-" and name.startswith("etcd") for sign, name in _STEP.findall(text))
+
+
 def _latency(session: Run) -> Iterator[Finding]:
+    """Without its store the API server answers nothing that follows: that is said at once, instead of waiting for it."""
+    try:
+        gone = _without_store(_said(session).text)
+    except OpsError:
+        gone = False  # kubernetes.api_ready tells why it could not be asked; reading an object needs none of it
+    if gone:
+        raise Unreachable(f"Kubernetes at {session.client.api.server} does not reach its store (etcd)")
     took = []
     for _time in range(_READS):
         began = time.monotonic()
-        session.client.api.get(Resource("v1", "Namespace", "namespaces", namespaced=False), None, "default")
+        session.client.api.get(NAMESPACES, None, "default")
         took.append(time.monotonic() - began)
     yield Finding(observed=round(statistics.median(took), 4), message=f"median of {_READS} reads of one object; the slowest took {max(took):.3f} s")
 
@@ -107,7 +123,7 @@ def _api_services(session: Run) -> Iterable[Finding]:
 def answers(cluster: Cluster, _seconds: float) -> None:
     """The smallest answer that says that the API server lives and reaches its store. Raises Unreachable."""
     answer = cluster.api.plain("/readyz?verbose")
-    if any(sign == "-" and name.startswith("etcd") for sign, name in _STEP.findall(answer.text)):
+    if _without_store(answer.text):
         raise Unreachable(f"Kubernetes at {cluster.api.server} does not reach its store (etcd)")
     if answer.status >= 500 and not _STEP.search(answer.text):
         raise OpsError(f"Kubernetes at {cluster.api.server} answers status {answer.status}")

@@ -18,7 +18,7 @@ from ....reports.model import DEGRADED
 from ...model import Finding, NoData, NotApplicable
 from .. import expiry
 from ..expiry import Expiry, of_der, of_pem
-from .cluster import Run, check, listed, space_of, told
+from .cluster import LONG, Run, check, listed, space_of, told
 
 SECRETS = Resource("v1", "Secret", "secrets")
 SECRETS_ROLE = "leanvibe-health-tls-secrets"
@@ -132,6 +132,7 @@ CHECKS = (
         "",
         threshold=expiry.THRESHOLD,
         variants=expiry.VARIANTS,
+        timeout=LONG,
         grants=(f"list secrets (ClusterRole {SECRETS_ROLE}), or get on those that the option tls_secrets names",),
     ),
 )

@@ -16,6 +16,7 @@ from ...model import Check, Finding, NoData, Session, Threshold
 from .. import folding
 
 SYSTEM = "kubernetes"
+LONG = 10.0  # seconds for a list that grows with what runs in the cluster
 READER = "leanvibe-health-reader"  # the ClusterRole of roles/health_reader/files
 Row = TypeVar("Row")
 
@@ -111,10 +112,14 @@ def _space(item: Object) -> Space:
 
 def spaces(session: Run) -> dict[str, Space]:
     """All namespaces by name. Raises NoData if there are none, which cannot be."""
-    found = {space.name: space for space in listed(session, NAMESPACES, _space)}
-    if not found:
-        raise NoData("the API gave an empty list of namespaces, and kube-system at least is in every cluster")
-    return found
+
+    def read(cluster: Cluster) -> dict[str, Space]:
+        found = {space.name: space for space in cluster.api.listed(NAMESPACES, _space)}
+        if not found:
+            raise NoData("the API gave an empty list of namespaces, and kube-system at least is in every cluster")
+        return found
+
+    return session.once("spaces", read)
 
 
 def space_of(session: Run, namespace: str) -> Space:

@@ -13,7 +13,7 @@ from datetime import datetime
 from ....clients.kubernetes import Object, Resource
 from ....reports.model import OK
 from ...model import Finding, Threshold
-from .cluster import Run, check, listed, option, space_of, stamp, told
+from .cluster import LONG, Run, check, listed, option, space_of, stamp, told
 
 EVENTS = Resource("v1", "Event", "events")
 _HOURS = 3.0  # the usual window; events are kept for an hour by default
@@ -76,6 +76,7 @@ CHECKS = (
         _warnings,
         "kubectl get events -A --field-selector type=Warning --sort-by=.lastTimestamp",
         "list events, and list namespaces",
+        timeout=LONG,
         threshold=Threshold(degraded=1, unit="objects", source="ours: a warning that repeats for 10 min and has not stopped does not go away by itself"),
     ),
 )

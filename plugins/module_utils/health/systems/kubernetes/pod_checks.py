@@ -11,7 +11,7 @@ from datetime import timedelta
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Finding, Threshold
 from . import pods as states
-from .cluster import Run, check, option, space_of, told
+from .cluster import LONG, Run, check, option, space_of, told
 from .pods import Pod, by_workload, living, pods
 
 _NEVER_HEALS = ("InvalidImageName", "ErrImageNeverPull", "ImagePullBackOff")
@@ -114,6 +114,7 @@ CHECKS = (
         _unready,
         _QUERY,
         _RIGHTS,
+        timeout=LONG,
         threshold=Threshold(degraded=10, unit="min", source="guides: KubernetesPodNotReady after 10 min; what it costs the workload is judged there"),
     ),
     check(
@@ -122,6 +123,7 @@ CHECKS = (
         _crashes,
         f"{_QUERY} -o custom-columns='POD:.metadata.name,LAST:.status.containerStatuses[*].lastState.terminated.finishedAt'",
         _RIGHTS,
+        timeout=LONG,
         threshold=Threshold(degraded=2, critical=5, unit="restarts", source="ours: one restart is no loop; back-off reaches 5 min after five of them"),
         variants={"tenant": Threshold(degraded=2, unit="restarts", source="ours: what a tenant runs is the tenant's; it does not make the platform critical")},
     ),
@@ -131,6 +133,7 @@ CHECKS = (
         _pending,
         "kubectl get pods -A --field-selector status.phase=Pending",
         _RIGHTS,
+        timeout=LONG,
         threshold=Threshold(degraded=5, critical=15, unit="min", source="kubernetes-mixin: a pod that is not ready for 15 min; 5 min is what new nodes take"),
         variants={"tenant": Threshold(degraded=5, unit="min", source="ours: what new nodes take; a tenant's pod may ask for what no node has")},
     ),
@@ -140,6 +143,7 @@ CHECKS = (
         _images,
         _QUERY,
         _RIGHTS,
+        timeout=LONG,
         threshold=Threshold(degraded=3, unit="min", source=_KEEPS_TRYING),
     ),
     check(
@@ -148,6 +152,7 @@ CHECKS = (
         _config,
         _QUERY,
         _RIGHTS,
+        timeout=LONG,
         threshold=Threshold(degraded=3, unit="min", source=_KEEPS_TRYING),
     ),
 )

@@ -157,7 +157,7 @@ def pods(session: Run) -> list[Pod]:
 
 def living(session: Run) -> list[Pod]:
     """Those that are meant to run: not in namespaces that are going or whose tenant is suspended."""
-    return [one for one in pods(session) if not space_of(session, one.namespace).quiet]
+    return session.once("living", lambda _cluster: [one for one in pods(session) if not space_of(session, one.namespace).quiet])
 
 
 def by_workload(found: Iterable[Pod]) -> dict[str, list[Pod]]:

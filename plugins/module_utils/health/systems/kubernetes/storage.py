@@ -12,7 +12,7 @@ from datetime import datetime
 from ....clients.kubernetes import Object, Resource
 from ....reports.model import CRITICAL
 from ...model import Finding, Threshold
-from .cluster import Run, check, listed, space_of, stamp, told
+from .cluster import LONG, Run, check, listed, space_of, stamp, told
 from .pods import pods
 
 CLAIMS = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
@@ -66,6 +66,7 @@ CHECKS = (
         _claims,
         "kubectl get pvc -A; kubectl describe pvc",
         "list persistentvolumeclaims, list storageclasses (storage.k8s.io), list pods, and list namespaces",
+        timeout=LONG,
         threshold=Threshold(degraded=5, unit="min", source="kubernetes-mixin: KubePersistentVolumeErrors after 5 min"),
     ),
 )

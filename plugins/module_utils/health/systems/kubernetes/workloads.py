@@ -14,7 +14,7 @@ from ....clients.kubernetes import Object, Resource
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Finding, Threshold
 from . import pods as states
-from .cluster import Run, check, conditions, listed, option, space_of, stamp, told, written
+from .cluster import LONG, Run, check, conditions, listed, option, space_of, stamp, told, written
 from .pods import Pod, by_workload, pods
 
 KINDS = (
@@ -131,6 +131,7 @@ CHECKS = (
         _available,
         "kubectl get deployments,statefulsets,daemonsets -A",
         _RIGHTS,
+        timeout=LONG,
         threshold=Threshold(degraded=99.9, critical=0, worse="lower", unit="%", source="ours: one missing pod weakens a workload, none left is an outage"),
         variants={
             "tenant": Threshold(
@@ -138,5 +139,5 @@ CHECKS = (
             )
         },
     ),
-    check("rollouts", "Do roll-outs move?", _rollouts, "kubectl get deployments -A; kubectl rollout status", _RIGHTS),
+    check("rollouts", "Do roll-outs move?", _rollouts, "kubectl get deployments -A; kubectl rollout status", _RIGHTS, timeout=LONG),
 )

@@ -74,7 +74,12 @@ def test_the_number_of_requests_does_not_grow_with_the_tenants() -> None:
 
 NOT_READY = [condition("Ready", "False", reason="KubeletNotReady", message="no runtime")]
 CASES: list[tuple[str, Change, dict[str, str]]] = [
-    ("api not ready", lambda api: setattr(api, "ready", Plain(500, "[+]ping ok\n[-]etcd failed: x\n")), {"api_ready": "critical"}),
+    ("api not ready", lambda api: setattr(api, "ready", Plain(500, "[+]ping ok\n[-]informer-sync failed: x\n")), {"api_ready": "critical"}),
+    (
+        "api without its store",
+        lambda api: setattr(api, "ready", Plain(500, "[+]ping ok\n[-]etcd failed: x\n")),
+        {"api_ready": "critical", "api_latency": "unknown"},
+    ),
     ("api answers as a proxy", lambda api: setattr(api, "ready", Plain(200, "<html>login</html>")), {"api_ready": "unknown"}),
     ("api in trouble without a word", lambda api: setattr(api, "ready", Plain(503, "")), {"api_ready": "critical"}),
     (
