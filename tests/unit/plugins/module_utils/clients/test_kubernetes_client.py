@@ -238,3 +238,29 @@ def test_no_redirect_takes_the_token_elsewhere(server: Server, client: Kubernete
     with pytest.raises(RejectedError):
         client.get(CONFIG_MAP, "ns", "x")
     assert len(server.asked) == 1
+
+
+def test_what_is_no_object_is_asked_once_and_errors_of_the_server_are_answers(server: Server, client: KubernetesClient) -> None:
+    server.answers = [(500, "[-]etcd failed", {"Date": "Sat, 21 Nov 2026 06:00:00 GMT"})]
+    answer = client.plain("/readyz?verbose")
+    assert (answer.status, answer.text, answer.date) == (500, '"[-]etcd failed"', "Sat, 21 Nov 2026 06:00:00 GMT")
+    assert [asked["path"] for asked in server.asked] == ["/readyz?verbose"]
+    assert server.asked[0]["headers"]["Authorization"] == "Bearer t0ken"
+
+
+def test_a_path_that_we_may_not_read_or_that_stays_silent(server: Server, client: KubernetesClient) -> None:
+    server.answers = [status(403, "Forbidden", 'User "x" cannot get path "/metrics"')]
+    with pytest.raises(AccessDenied, match="/metrics"):
+        client.plain("/metrics")
+    server.answers = ["hang"]
+    client.timeout = 0.3
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="GET /readyz within 0.3 s"):
+        client.plain("/readyz")
+    assert time.monotonic() - began < 2
+
+
+def test_a_list_keeps_only_what_is_asked_of_it(server: Server, client: KubernetesClient) -> None:
+    server.answers = [(200, {"items": [OBJECT, OBJECT], "metadata": {"continue": "on"}}, {}), (200, {"items": [OBJECT], "metadata": {}}, {})]
+    assert client.listed(CONFIG_MAP, lambda item: item["metadata"]["name"], field_selector="type=x") == ["x"] * 3
+    assert client.serving_certificate() is None
