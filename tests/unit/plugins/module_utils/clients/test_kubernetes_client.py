@@ -241,9 +241,10 @@ def test_no_redirect_takes_the_token_elsewhere(server: Server, client: Kubernete
 
 
 def test_what_is_no_object_is_asked_once_and_errors_of_the_server_are_answers(server: Server, client: KubernetesClient) -> None:
-    server.answers = [(500, "[-]etcd failed", {"Date": "Sat, 21 Nov 2026 06:00:00 GMT"})]
+    server.answers = [(500, "[-]etcd failed", {})]
     answer = client.plain("/readyz?verbose")
-    assert (answer.status, answer.text, answer.date) == (500, '"[-]etcd failed"', "Sat, 21 Nov 2026 06:00:00 GMT")
+    assert (answer.status, answer.text) == (500, '"[-]etcd failed"')
+    assert answer.date.endswith(" GMT")
     assert [asked["path"] for asked in server.asked] == ["/readyz?verbose"]
     assert server.asked[0]["headers"]["Authorization"] == "Bearer t0ken"
 
@@ -255,7 +256,7 @@ def test_a_path_that_we_may_not_read_or_that_stays_silent(server: Server, client
     server.answers = ["hang"]
     client.timeout = 0.3
     began = time.monotonic()
-    with pytest.raises(Unreachable, match="GET /readyz within 0.3 s"):
+    with pytest.raises(Unreachable, match=r"GET /readyz within 0\.3 s"):
         client.plain("/readyz")
     assert time.monotonic() - began < 2
 
