@@ -43,11 +43,12 @@ def _waits(item: Object) -> tuple[str, bool]:
 def _claims(session: Run) -> Iterable[Finding]:
     """A claim of a class that waits for its first consumer is pending by design until a pod asks for it."""
     everything = listed(session, CLAIMS, _claim)
-    troubled = [one for one in everything if one.phase in ("Pending", "Lost") and space_of(session, one.namespace).leaving_since is None]
-    waiting = {name for name, waits in listed(session, CLASSES, _waits) if waits} if troubled else set()
-    asked_for = {(pod.namespace, claim) for pod in pods(session) for claim in pod.claims} if troubled else set()
+    lost = [one for one in everything if one.phase == "Lost" and space_of(session, one.namespace).leaving_since is None]
+    pending = [one for one in everything if one.phase == "Pending" and not space_of(session, one.namespace).quiet]
+    waiting = {name for name, waits in listed(session, CLASSES, _waits) if waits} if pending else set()
+    asked_for = {(pod.namespace, claim) for pod in pods(session) for claim in pod.claims} if pending else set()
     found = []
-    for one in troubled:
+    for one in (*lost, *pending):
         space = space_of(session, one.namespace)
         name = f"{one.namespace}/{one.name}"
         if one.phase == "Lost":
