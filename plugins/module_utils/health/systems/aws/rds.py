@@ -96,8 +96,8 @@ def _backups(session: Session[Account]) -> Iterator[Finding]:
         elif not isinstance(latest, datetime):
             yield Finding(verdict=CRITICAL, name=name, message="there is no time to which it could be put back yet")
         else:
-            age = (session.now - latest).total_seconds()
-            yield Finding(observed=round(max(0.0, age)), name=name, message=f"it can be put back to {latest:%Y-%m-%d %H:%M} UTC, {age / 60:.0f} min ago")
+            age = max(0.0, (session.now - latest).total_seconds())
+            yield Finding(observed=round(age), name=name, message=f"it can be put back to {latest:%Y-%m-%d %H:%M} UTC, {age / 60:.0f} min ago")
     if not looked:
         raise NotApplicable("only replicas are named here, or what is named is not there (aws.rds_instances); a replica is backed up with its source")
 
