@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .model import About
-from .systems import aws, control, kubernetes, neo4j, object_store, redis
+from .systems import aws, control, kubernetes, neo4j, object_store, pgbouncer, postgresql, redis
 
 # Each system's CHECKS and COMPARISONS.
 SYSTEMS: tuple[Sequence[About], ...] = (
@@ -17,6 +17,8 @@ SYSTEMS: tuple[Sequence[About], ...] = (
     (*kubernetes.CHECKS, *kubernetes.COMPARISONS),
     (*neo4j.CHECKS, *neo4j.COMPARISONS),
     (*object_store.CHECKS, *object_store.COMPARISONS),
+    (*pgbouncer.CHECKS, *pgbouncer.COMPARISONS),
+    (*postgresql.CHECKS, *postgresql.COMPARISONS),
     (*redis.CHECKS, *redis.COMPARISONS),
 )
 
