@@ -15,6 +15,8 @@ from .server import MONITOR, RUNBOOK, Server, only_primary, settings, tenants_of
 
 # Smaller ones are not worth a morning.
 MIN_DEAD_ROWS = 10_000
+# From here on they cost more than some space.
+MANY_DEAD_ROWS = 1_000_000
 MIN_BLOAT_BYTES = 64 * 2**20
 
 _DEAD: LiteralString = """
@@ -72,7 +74,8 @@ def _lag(session: Session[Server]) -> Iterator[Finding]:
         if row["running"]:
             yield Finding(verdict=OK, name=name, message=f"is being vacuumed now: {said}")
         else:
-            found.append(Finding(observed=round(float(row["dead"]) / due, 2), name=name, tenants=tenants, message=said))
+            variant = "" if row["dead"] >= MANY_DEAD_ROWS else "small"
+            found.append(Finding(observed=round(float(row["dead"]) / due, 2), name=name, tenants=tenants, variant=variant, message=said))
     if found:
         yield from worst(found, 2.0, "tables with many dead rows")
     elif not rows:
@@ -101,18 +104,16 @@ def _bloat(session: Session[Server]) -> Iterator[Finding]:
     yield from worst(found, 40.0, "large tables")
 
 
+_UNIT = "times what is due"
+_SOURCE = "PostgreSQL: autovacuum comes at 1 (autovacuum_vacuum_threshold + scale_factor x rows); usual practice: at 3 it does not keep up"
 AUTOVACUUM: Check[Server] = Check(
     id="postgresql.autovacuum",
     question="Does autovacuum keep up with dead rows?",
     system="postgresql",
     query=_DEAD,
     runbook=f"{RUNBOOK}#autovacuum",
-    threshold=Threshold(
-        degraded=3,
-        critical=10,
-        unit="times what is due",
-        source="PostgreSQL: autovacuum comes at 1 (autovacuum_vacuum_threshold + scale_factor x rows); usual practice: at 3 it does not keep up",
-    ),
+    threshold=Threshold(degraded=3, critical=10, unit=_UNIT, source=_SOURCE),
+    variants={"small": Threshold(degraded=3, unit=_UNIT, source=f"{_SOURCE}; below a million dead rows it costs some space")},
     grants=MONITOR,
     run=_lag,
 )

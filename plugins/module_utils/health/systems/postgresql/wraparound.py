@@ -35,7 +35,7 @@ def _check(what: str, setting: str) -> Callable[[Session[Server]], Iterable[Find
         share, overdue = 100 * age / STOP, 100 * age / due
         return [
             Finding(
-                observed=round(share, 4),
+                observed=round(share, 6),
                 capacity=100,
                 evidence=evidence,
                 message=f"database {oldest['name']} is {age} {what} old: {share:.1f} % of the way to where writes stop",

@@ -163,7 +163,9 @@ def cases() -> list[Any]:
         ("autovacuum", {server._SETTINGS: settings(autovacuum="off")}, {}, {"autovacuum": "critical"}),
         ("autovacuum", {vacuum._DEAD: [dead()]}, {}, {}),
         ("autovacuum", {vacuum._DEAD: [dead(dead=40_000)]}, {}, {"leanvibe.tasks": "degraded"}),
-        ("autovacuum", {vacuum._DEAD: [dead(dead=200_000)]}, {}, {"leanvibe.tasks": "critical"}),
+        # Ten times what is due, in a small table and in a large one.
+        ("autovacuum", {vacuum._DEAD: [dead(dead=200_000)]}, {}, {"leanvibe.tasks": "degraded"}),
+        ("autovacuum", {vacuum._DEAD: [dead(dead=2_000_000, due=150_000.0)]}, {}, {"leanvibe.tasks": "critical"}),
         ("autovacuum", {vacuum._DEAD: [dead(dead=200_000, running=True)]}, {}, {}),
         ("autovacuum", {vacuum._DEAD: [dead(off=True)]}, {}, {"leanvibe.tasks/off": "degraded"}),
         ("bloat", {vacuum._BLOAT: [bloat(share=55.0)]}, {}, {"leanvibe.tasks": "degraded"}),
