@@ -181,6 +181,12 @@ requests:
   description: Number of requests that were sent to this cluster.
   type: int
   returned: success
+finished:
+  description:
+    - Whether O(phase=finish) has nothing left to do, whatever becomes of the other systems. After O(phase=prepare) only if nothing had to be changed and every
+      tenant's Secret is in force and alike in all regions.
+  type: bool
+  returned: success
 platform:
   description: Changes that belong to no tenant.
   type: list

@@ -53,3 +53,10 @@ def ready(endpoints: Iterable[Mapping[str, Any]], expected: Mapping[str, Mapping
         outcomes = endpoint.outcomes(expected.get(endpoint.region, {}).get(endpoint.placement, ()))
         held_back |= {tenant for tenant, merged in outcomes.items() if merged.verdict in ("failed", "refused")}
     return sorted(everybody - held_back)
+
+
+def finished(hostvars: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], registered: str) -> bool:
+    """Whether every host's result of that name that is there and was not skipped is one that says ``finished``."""
+    raw = getattr(hostvars, "raw_get", None)
+    results = [(raw(host) if raw is not None else hostvars[host]).get(registered) for host in hosts]
+    return all(result.get("finished") is True for result in results if result is not None and not result.get("skipped"))

@@ -9,6 +9,7 @@ One list request per kind reads everything; only what differs is written.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from ...common.concurrency import each
 from ...common.errors import InvalidInput, OpsError
 from ...common.leases import Lease
 from ..arguments import TenantsRequest
-from ..credentials import NEO4J_KEYS, SECRET_NAME, TenantCredentials, secret_data
+from ..credentials import CURRENT, NEO4J_KEYS, SECRET_NAME, TenantCredentials, secret_data
 from ..model import LABEL_MANAGED_BY, LABEL_TENANT, MANAGED_BY, SystemResult, Tenant
 from ..secret_store import ANNOTATION_HOME, read_credentials, selector
 from . import kubernetes_guard as guard
@@ -64,12 +65,14 @@ def run(params: Mapping[str, Any], *, check_mode: bool, diff: bool) -> dict[str,
     desired = _desired(params, check_mode)
     request = desired.request
     if not request.tenants:
-        return SystemResult("kubernetes", request.region, []).to_exit()
+        return {**SystemResult("kubernetes", request.region, []).to_exit(), "finished": True}
     client = KubernetesClient.connect(params["connection"], MANAGED_BY, request.timeout, request.concurrency)
     with client, Lease.from_params(params.get("lease")) as lease:
-        planned = plan(desired, observe(client, desired))
+        actual = observe(client, desired)
+        planned = plan(desired, actual)
         outcome = result(planned, client.requests) if check_mode else apply(planned, client, lease, request.concurrency)
     returned = outcome.to_exit()
+    returned["finished"] = desired.phase == FINISH or (planned.nothing and _finished(desired, actual))
     if not diff:
         del returned["diff"]
     return returned
@@ -122,9 +125,21 @@ def observe(client: KubernetesClient, desired: Desired) -> Actual:
     if found.get(guard.POLICY) is not None and found.get(guard.BINDING) is not None:
         actual.policies = {kind: {item["metadata"]["name"]: item for item in found[kind] or []} for kind in (guard.POLICY, guard.BINDING)}
     if desired.phase == FINISH:
-        away = [tenant for tenant in request.tenants if tenant.region != request.region]
-        actual.home = read_credentials(request.secrets, away, request.timeout)
+        actual.home = _read_home(request)
     return actual
+
+
+def _read_home(request: TenantsRequest) -> dict[str, TenantCredentials | OpsError]:
+    away = [tenant for tenant in request.tenants if tenant.region != request.region]
+    return read_credentials(request.secrets, away, request.timeout)
+
+
+def _finished(desired: Desired, actual: Actual) -> bool:
+    """Whether phase finish would find every Secret in force and alike in all regions, whatever becomes of the other systems."""
+    later = dataclasses.replace(desired, phase=FINISH, secrets=dataclasses.replace(desired.secrets, ready=frozenset(), checking=False))
+    planned = plan(later, dataclasses.replace(actual, home=_read_home(desired.request)))
+    in_force = [item.observed.get("credentials", {}).get("state") == CURRENT for item in planned.tenants]
+    return planned.nothing and all(in_force)
 
 
 def _only(tenants: Sequence[Tenant]) -> str | None:

@@ -51,6 +51,11 @@ class Plan:
     undeclared: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def nothing(self) -> bool:
+        """Whether all is as it should be."""
+        return not self.platform and all(item.verdict == "succeeded" and not item.steps for item in self.tenants)
+
 
 def title(resource: Resource, body: Object) -> str:
     """How an object is called in results: ``Role tenant-acme/tenant``."""

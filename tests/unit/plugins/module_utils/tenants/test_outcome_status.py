@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.leanvibe.ops.plugins.filter.endpoints import endpoints
+from ansible_collections.leanvibe.ops.plugins.filter.finished import finished as finished_filter
 from ansible_collections.leanvibe.ops.plugins.filter.ready import ready as ready_filter
 from ansible_collections.leanvibe.ops.plugins.module_utils.registry.observed import Known
 from ansible_collections.leanvibe.ops.plugins.module_utils.reports.model import Item
@@ -198,3 +199,19 @@ def test_the_filters_read_results_past_the_template_engine() -> None:
     cooked = Hostvars({host: {name: variables[name] for name in ("leanvibe_ops_system", "leanvibe_ops_region")} for host, variables in HOSTVARS.items()})
     assert json.loads(endpoints(cooked, ["redis-1"], PLACEMENT, text=True)) == endpoints(cooked, ["redis-1"], PLACEMENT)
     assert ready_filter(cooked, ["redis-1"], PLACEMENT, PLACED) == ["acme", "globex"]
+
+
+@pytest.mark.parametrize(
+    ("east", "west", "expected"),
+    [
+        ({"finished": True}, {"finished": True}, True),
+        ({"finished": True}, {"finished": False}, False),
+        ({"finished": True}, {"failed": True, "msg": "gone"}, False),
+        ({"finished": True}, {}, False),
+        ({"finished": True}, {"skipped": True}, True),
+        ({"finished": True}, None, True),
+    ],
+)
+def test_nothing_is_finished_before_everybody_has(east: Any, west: Any, expected: bool) -> None:
+    hostvars = {"k-east": {"__tenants_prepared": east}, "k-west": {} if west is None else {"__tenants_prepared": west}}
+    assert finished_filter(hostvars, ["k-east", "k-west"]) is expected

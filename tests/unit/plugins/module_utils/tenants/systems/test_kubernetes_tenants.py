@@ -226,6 +226,43 @@ def test_a_new_tenant_gets_everything_and_the_second_run_writes_nothing(clusters
     assert not any(item["changed"] for item in again.values())
 
 
+def prepared(tenants: list[dict[str, Any]], **change: Any) -> dict[str, bool]:
+    """What phase prepare says in a check, by region."""
+    return {region: run(region, "prepare", tenants, check=True, **change)["finished"] for region in (EAST, WEST)}
+
+
+def test_what_is_in_force_everywhere_needs_no_second_phase(clusters: dict[str, Cluster]) -> None:
+    two = [tenant(), tenant("west", region=WEST)]
+    assert prepared(two) == {EAST: False, WEST: False}
+    everything(two)
+    assert prepared(two) == {EAST: True, WEST: True}
+    # A tenant more, a changed tier, new addresses, another edition of Neo4j: whoever has something to write says so.
+    assert prepared([*two, tenant("new")]) == {EAST: False, WEST: False}
+    assert prepared([tenant(tier="developer"), two[1]]) == {EAST: False, WEST: False}
+    assert prepared(two, application_endpoints={EAST: endpoints(7), WEST: endpoints(2)}) == {EAST: False, WEST: True}
+    assert prepared(two, neo4j_isolation=True)[EAST] is False
+
+
+@pytest.mark.parametrize("region", [EAST, WEST])
+def test_a_secret_that_is_pending_missing_or_stale_needs_the_second_phase(clusters: dict[str, Cluster], region: str) -> None:
+    everything([tenant()])
+    assert prepared([tenant()])[region] is True
+    live = clusters[region].objects[("secrets", "tenant-acme", "tenant-credentials")]
+    kept = copy.deepcopy(live)
+    live["data"]["REDIS_URL"] = "c3RhbGU="
+    assert prepared([tenant()])[region] is False
+    clusters[region].objects[("secrets", "tenant-acme", "tenant-credentials")] = copy.deepcopy(kept)
+    clusters[region].objects[("secrets", "tenant-acme", "tenant-credentials")]["metadata"]["annotations"]["leanvibe.ai/credentials-state"] = "pending"
+    assert prepared([tenant()])[region] is False
+    del clusters[region].objects[("secrets", "tenant-acme", "tenant-credentials")]
+    assert prepared([tenant()])[region] is False
+
+
+def test_a_home_that_cannot_be_read_leaves_it_to_the_second_phase(clusters: dict[str, Cluster]) -> None:
+    everything([tenant()])
+    assert run(WEST, "prepare", [tenant()], secrets={WEST: {"kubeconfig": WEST}})["finished"] is False
+
+
 def test_reads_do_not_grow_with_tenants(clusters: dict[str, Cluster]) -> None:
     run(EAST, "prepare", [tenant()], check=True)
     one = clusters[EAST].lists
