@@ -56,6 +56,20 @@ def told(run: Object) -> str:
     return json.dumps([one for one in run["items"] if one["verdict"] != "ok"], indent=1)
 
 
+def server_of(data: str, region: str, name: str) -> psutil.Process:
+    """The one server of that name whose program and files lie in this sandbox's folder ``data``: several sandboxes may run on a machine.
+
+    Raises AssertionError unless there is exactly one, so that nothing of anybody else's is ever stopped.
+    """
+    found = []
+    for process in psutil.process_iter(["name", "cmdline"]):
+        line = process.info["cmdline"] or []
+        if process.info["name"] == name and line and line[0].startswith(f"{data}/") and any(f"{data}/{region}/" in word for word in line[1:]):
+            found.append(process)
+    assert len(found) == 1, f"{len(found)} servers {name} of {region} in {data}, and only one may be stopped"
+    return found[0]
+
+
 class Cluster:
     """One region's cluster. What it makes is named ``hc-…`` and removed at its end."""
 
@@ -63,6 +77,7 @@ class Cluster:
         self.region = region
         self.parts = sandbox["regions"][region]["kubernetes"]
         self.folder = sandbox_dir
+        self.data = str(sandbox["data"])
         self.space = f"hc-{secrets.token_hex(3)}"
         self.undo: list[Callable[[], Any]] = []
 
@@ -114,12 +129,7 @@ class Cluster:
 
     def process(self, name: str) -> psutil.Process:
         """The server of this sandbox and region."""
-        data = str(Path(self.parts["kubeconfig"]).resolve())
-        for process in psutil.process_iter(["name", "cmdline"]):
-            line = " ".join(process.info["cmdline"] or ())
-            if process.info["name"] == name and self.region in line:
-                return process
-        raise AssertionError(f"{name} of {self.region} does not run ({data})")
+        return server_of(self.data, self.region, name)
 
     @contextlib.contextmanager
     def paused(self, name: str) -> Iterator[None]:

@@ -76,6 +76,8 @@ class Memory:
 
     def versioning(self, bucket: str) -> str:
         self._ask("versioning")
+        if bucket not in self.buckets:
+            raise S3Error(f"{bucket} does not exist", "NoSuchBucket", 404)
         return self.buckets[bucket]
 
     def lock(self, bucket: str) -> Lock | None:
@@ -201,6 +203,14 @@ def test_silence_makes_everything_unknown_after_one_question() -> None:
     store.silent = True
     assert set(wrong(perform(store)).values()) == {"unknown"}
     assert sum(store.asked.values()) <= 2
+
+
+def test_buckets_that_are_all_gone_are_told_of_once() -> None:
+    store = healthy()
+    for name in ("tenant-t0", "tenant-t1", "tenant-t2"):
+        store.buckets.pop(name)
+    made = wrong(perform(store))
+    assert made == {"tenant_versioning": "skipped", **{f"tenant_buckets/tenant-t{number}": "critical" for number in range(3)}}
 
 
 def test_a_wrong_option_is_named() -> None:
