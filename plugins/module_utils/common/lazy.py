@@ -28,9 +28,13 @@ class LazyModule:
         self._module: ModuleType | None = None
 
     def __getattr__(self, attribute: str) -> Any:
+        return getattr(self.load(), attribute)
+
+    def load(self) -> ModuleType:
+        """Import it now, if that has not been done. Raises OpsError."""
         if self._module is None:
             self._module = self._import()
-        return getattr(self._module, attribute)
+        return self._module
 
     def _import(self) -> ModuleType:
         try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ..common.errors import AccessDenied, OpsError, Unreachable
+from ..common.lazy import LazyModule
 from ..common.redaction import redact_text
 from ..reports.model import SKIPPED, UNKNOWN
 from .model import PROFILES, Check, Client, NoData, NotApplicable, Session
@@ -41,6 +42,7 @@ class Link(Generic[Client]):
     ``connect(seconds)`` opens the connection. ``answers(client, seconds)`` makes the smallest request and raises if no answer comes. ``limit(client,
     seconds)`` bounds the requests that follow, on the server too where it can (``statement_timeout``). ``close(client)`` must not wait.
     ``explain(error)`` turns a driver's error into OpsError (AccessDenied, Unreachable …); errors that it does not know it returns as they are.
+    ``loads`` names the packages that connecting needs: they are imported before the clock runs, for on a busy machine that takes longer than systems do.
     """
 
     connect: Callable[[float], Client]
@@ -48,6 +50,7 @@ class Link(Generic[Client]):
     close: Callable[[Client], object]
     limit: Callable[[Client, float], object] = _nothing
     explain: Callable[[Exception], Exception] = _as_it_is
+    loads: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +200,8 @@ class _Endpoint(Generic[Client]):
 def _open(link: Link[Client], place: str, seconds: float) -> tuple[list[Client], str]:
     """The client, or none and why."""
     try:
+        for package in link.loads:
+            LazyModule(package).load()
         return [boxed(lambda: link.connect(seconds), seconds + 0.5)], ""
     except _TookTooLong:
         return [], f"{place} did not answer within {seconds:g} s when it was connected to"

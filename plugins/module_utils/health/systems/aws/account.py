@@ -63,6 +63,7 @@ def link(connection: Mapping[str, Any]) -> Link[Account]:
         answers=lambda account, _seconds: account.identity(),
         limit=lambda account, seconds: account.bound(seconds),
         close=lambda _account: None,
+        loads=("boto3",),
     )
 
 

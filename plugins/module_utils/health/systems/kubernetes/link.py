@@ -56,6 +56,7 @@ def link(connection: Mapping[str, Any], thresholds: Mapping[str, Any]) -> Link[C
         close=lambda cluster: cluster.api.__exit__(None, None, None),
         limit=_limit,
         explain=explain,
+        loads=("urllib3", "yaml"),
     )
 
 

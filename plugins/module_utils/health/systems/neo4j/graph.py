@@ -110,4 +110,5 @@ def link(connection: Mapping[str, Any]) -> Link[Neo4jClient]:
         answers=_answers,
         limit=lambda client, seconds: client.bound(seconds),
         close=_close,
+        loads=("neo4j",),
     )

@@ -89,6 +89,7 @@ def link(params: Mapping[str, Any]) -> Link[Console]:
         answers=lambda console, _seconds: console.show("SHOW VERSION"),
         close=lambda console: console.connection.close(),
         explain=explain,
+        loads=("psycopg",),
     )
 
 

@@ -67,7 +67,12 @@ def link(params: Mapping[str, Any]) -> Link[Server]:
         return client.explain(params, error) if isinstance(error, psycopg.Error) else error
 
     return Link(
-        connect=connect, answers=answers, close=lambda server: server.connection.close(), limit=lambda server, seconds: server.limit(seconds), explain=explain
+        connect=connect,
+        answers=answers,
+        close=lambda server: server.connection.close(),
+        limit=lambda server, seconds: server.limit(seconds),
+        explain=explain,
+        loads=("psycopg",),
     )
 
 

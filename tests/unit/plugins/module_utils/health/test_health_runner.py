@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -400,3 +402,24 @@ def test_modules_read_their_parameters_in_one_way() -> None:
     params = {name: spec.get("default") for name, spec in HEALTH.items()} | {"region": "us-east-1", "thresholds": {"postgresql.lag": {"degraded": 1}}}
     assert verdicts(run_from(params, "postgresql", [check("lag", fine)], System().link())) == ["degraded"]
     assert verdicts(run_from({**params, "absent": "not here"}, "postgresql", [check("lag", fine)], System().link())) == ["skipped"]
+
+
+def test_packages_are_imported_before_the_systems_time_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_driver_of_health.py").write_text("import time\ntime.sleep(0.8)\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    limits = Limits(connect=0.2)
+
+    def connect(_seconds: float) -> System:
+        import slow_driver_of_health  # noqa: F401
+
+        return System()
+
+    assert verdicts(perform(check("lag", fine), link=System().link(connect=connect, loads=("slow_driver_of_health",)), limits=limits)) == ["ok"]
+    sys.modules.pop("slow_driver_of_health")
+    assert verdicts(perform(check("lag", fine), link=System().link(connect=connect), limits=Limits(connect=0.05))) == ["unknown"]
+
+
+def test_a_package_that_is_missing_is_named() -> None:
+    run = perform(check("lag", fine), link=System().link(loads=("no_such_driver",)))
+    assert verdicts(run) == ["unknown"]
+    assert "no_such_driver" in run.items[0]["message"]
