@@ -183,8 +183,9 @@ def dial(connection: Mapping[str, Any], timeout: float) -> RedisSession:
     return RedisSession(stream, where, timeout)
 
 
-def log_in(session: RedisSession, connection: Mapping[str, Any]) -> None:
-    """Log in, and make sure that it took effect. Raises Unreachable, AccessDenied; the session is closed then."""
+def connect(connection: Mapping[str, Any], timeout: float) -> RedisSession:
+    """Open a session and log in. ``connection``: see CONNECTION. Raises Unreachable, AccessDenied."""
+    session = dial(connection, timeout)
     try:
         if connection.get("password"):
             session.call("AUTH", str(connection.get("username") or "default"), str(connection["password"]))
@@ -192,10 +193,4 @@ def log_in(session: RedisSession, connection: Mapping[str, Any]) -> None:
     except OpsError:
         session.close()
         raise
-
-
-def connect(connection: Mapping[str, Any], timeout: float) -> RedisSession:
-    """Open a session and log in. ``connection``: see CONNECTION. Raises Unreachable, AccessDenied."""
-    session = dial(connection, timeout)
-    log_in(session, connection)
     return session

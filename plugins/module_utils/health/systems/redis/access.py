@@ -10,17 +10,21 @@ from collections.abc import Iterator
 
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ...model import Check, Finding, NoData, Session, Threshold
-from .node import SYSTEM, Node, grant, info
+from .node import MISCONFIGURED, SYSTEM, Node, grant, info
 
 _PINGS = 5
 
 
 def _up(session: Session[Node]) -> Iterator[Finding]:
-    answer = session.client.call("PING")
-    if answer != "PONG":
-        raise NoData("PING was answered with something else than PONG")
+    answer = session.client.ping()
     found = info(session)
     version, seconds = found["redis_version"], found.number("uptime_in_seconds")
+    if answer == MISCONFIGURED:
+        message = f"Redis {version} answers, and refuses all writes because it cannot save them (redis.rdb_save and redis.aof_write say what)"
+        yield Finding(observed=seconds, unit="s", verdict=CRITICAL, message=message)
+        return
+    if answer != "PONG":
+        raise NoData("PING was answered with something else than PONG")
     yield Finding(observed=seconds, unit="s", verdict=OK, message=f"Redis {version} answers, up for {seconds / 86400:.1f} d")
 
 
@@ -41,7 +45,7 @@ def _latency(session: Session[Node]) -> Iterator[Finding]:
     took = []
     for _number in range(_PINGS):
         began = time.perf_counter()
-        session.client.call("PING")
+        session.client.ping()
         took.append((time.perf_counter() - began) * 1000)
     yield Finding(observed=round(min(took), 3), message=f"the fastest of {_PINGS} took {min(took):.2f} ms, the slowest {max(took):.2f} ms")
 
@@ -60,7 +64,7 @@ def _clock(session: Session[Node]) -> Iterator[Finding]:
 
 UP = Check(
     id="redis.up",
-    question="Does the node answer to our login?",
+    question="Does the node answer to our login, and take writes?",
     system=SYSTEM,
     query="redis-cli -e --user <user> --askpass PING; redis-cli -e --user <user> --askpass INFO server",
     runbook="runbooks/redis.md#up",

@@ -43,7 +43,7 @@ def _maxmemory(session: Session[Node]) -> Iterator[Finding]:
         return
     used, machine = found.number("used_memory"), found.number("total_system_memory")
     message = f"there is no maxmemory: Redis ({used / _MIB:.1f} MiB now) grows until the machine ({machine / _MIB:.0f} MiB) kills it or something else"
-    yield Finding(observed=0, unit="bytes", verdict=DEGRADED, capacity=machine, message=message)
+    yield Finding(observed=0, unit="bytes", verdict=DEGRADED, message=message)
 
 
 def _policy(session: Session[Node]) -> Iterator[Finding]:

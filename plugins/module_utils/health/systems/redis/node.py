@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ....clients.redis import RedisSession, Reply, ReplyError, dial, log_in
+from ....clients.redis import RedisSession, Reply, ReplyError, dial
 from ....common.errors import OpsError, Unreachable
 from ...model import NoData, Session
 from ...runner import Link
@@ -19,6 +19,8 @@ from ...runner import Link
 SYSTEM = "redis"
 MANAGED = "elasticache"
 PRIMARY, REPLICA = "primary", "replica"
+# What a primary answers even to PING while it can save nothing and therefore takes no writes.
+MISCONFIGURED = "MISCONF"
 _ROLES = {"master": PRIMARY, "slave": REPLICA}
 
 
@@ -66,6 +68,16 @@ class Info:
         return self.number("server_time_usec") / 1e6
 
 
+def ping(session: RedisSession, *codes: str) -> str:
+    """What PING is answered with; errors with these codes are answers, too. Raises OpsError for any other error."""
+    answer = session.pipeline([("PING",)])[0]
+    if isinstance(answer, ReplyError):
+        if answer.code not in codes:
+            raise session.error(answer, ("PING",))
+        return answer.code
+    return str(answer)
+
+
 class Node:
     """One node, logged in. ``stranger`` is what it answered to PING before that. ``driver``: see connection_redis."""
 
@@ -80,11 +92,10 @@ class Node:
     def _connect(self, seconds: float) -> RedisSession:
         session = dial(self._connection, seconds)
         try:
-            answer = session.pipeline([("PING",)])[0]
-            if isinstance(answer, ReplyError) and answer.code not in ("NOAUTH", "NOPERM"):
-                raise session.error(answer, ("PING",))
-            self.stranger = answer.code if isinstance(answer, ReplyError) else str(answer)
-            log_in(session, self._connection)
+            self.stranger = ping(session, "NOAUTH", "NOPERM", MISCONFIGURED)
+            if self._connection.get("password"):
+                session.call("AUTH", self.username, str(self._connection["password"]))
+            ping(session, MISCONFIGURED)
         except OpsError:
             session.close()
             raise
@@ -110,7 +121,15 @@ class Node:
         if not self._open:
             self._session = self._connect(seconds)
         self._session.bound(seconds)
-        self.call("PING")
+        self.ping()
+
+    def ping(self) -> str:
+        """PONG, or MISCONFIGURED from a node that answers and refuses all writes. Raises OpsError."""
+        try:
+            return ping(self._session, MISCONFIGURED)
+        except Unreachable:
+            self._open = False
+            raise
 
     def call(self, *command: str | int) -> Reply:
         """See RedisSession."""

@@ -15,7 +15,7 @@ from ...comparisons import finding
 from ...model import Check, Comparison, Finding, NoData, NotApplicable, Session, Side, Threshold
 from .node import PRIMARY, REPLICA, SYSTEM, Info, Node, grant, info
 
-_SECOND_LOOK = 1.0
+_MORE_LOOKS, _PAUSE = 3, 1.1
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,11 @@ def _replicas(session: Session[Node]) -> Iterator[Finding]:
 def _lag_bytes(session: Session[Node]) -> Iterator[Finding]:
     online = _online(session)
     backlog = info(session).number("repl_backlog_size") or 1.0
-    if max(replica.behind for replica in online) > backlog / 4:
-        # A burst is behind for a moment; who is behind stays behind.
-        time.sleep(_SECOND_LOOK)
+    for _look in range(_MORE_LOOKS):
+        if max(replica.behind for replica in online) < backlog / 4:
+            break
+        # A burst is behind for a moment, and replicas tell how far they are once a second; who is behind stays behind.
+        time.sleep(_PAUSE)
         later = {replica.name: replica.behind for replica in replicas(session.client.info()) if replica.online}
         online = [Replica(one.name, True, min(one.behind, later.get(one.name, one.behind)), one.silent) for one in online]
     for replica in online:

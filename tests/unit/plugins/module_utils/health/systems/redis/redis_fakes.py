@@ -72,6 +72,7 @@ class FakeNode(Node):
         self.username = "operations"
         self.driver = "self_managed"
         self.stranger = "NOAUTH"
+        self.pong = ""
         self.users: Sequence[str] = USERS
         self.slow: list[Any] = []
         self.user = "operations"
@@ -117,6 +118,10 @@ class FakeNode(Node):
             "SLOWLOG GET 128": self.slow,
         }
         return table[" ".join(words)] if " ".join(words) in table else list(CATEGORIES[words[2]])
+
+    def ping(self) -> str:
+        """As Node."""
+        return self.pong or str(self.call("PING"))
 
     def calls(self, commands: Sequence[Sequence[str | int]]) -> list[Reply]:
         """As Node."""

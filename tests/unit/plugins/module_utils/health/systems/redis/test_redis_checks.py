@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import AccessDenied, OpsError, Unreachable
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import NoData
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.redis import CHECKS, COMPARISONS, rates, replication
-from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.redis.node import Info
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.redis.node import Info, Node
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.redis_rights import COMMANDS, READ_ONLY_RULES
 from redis_fakes import HASH, MIB, PRIMARY, REPLICA_OF, USERS, FakeNode, info, item_of, look, wrong
 
@@ -25,7 +28,7 @@ CONFUSED = "ip=10.0.0.2,port=6379,state=online"
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interval that need not be waited for."""
     monkeypatch.setattr(rates, "INTERVAL", 0.0)
-    monkeypatch.setattr(replication, "_SECOND_LOOK", 0.0)
+    monkeypatch.setattr(replication, "_PAUSE", 0.0)
 
 
 def ahead(**change: Any) -> dict[str, Any]:
@@ -136,6 +139,57 @@ def test_what_a_stranger_is_answered_decides() -> None:
     assert wrong(look(node)) == {"redis.authentication": "degraded"}
 
 
+def test_a_node_that_refuses_writes_is_looked_at_nevertheless() -> None:
+    node = FakeNode(info(rdb_last_bgsave_status="err"))
+    node.pong = "MISCONF"
+    assert wrong(look(node)) == {"redis.up": "critical", "redis.rdb_save": "critical"}
+
+
+def serve(listener: socket.socket, answers: list[bytes]) -> None:
+    client, _address = listener.accept()
+    with client:
+        for answer in answers:
+            client.recv(1000)
+            client.sendall(answer)
+        client.recv(1000)
+
+
+@pytest.mark.parametrize(
+    ("answers", "stranger"),
+    [
+        ([b"-NOAUTH Authentication required.\r\n", b"+OK\r\n", b"+PONG\r\n"], "NOAUTH"),
+        ([b"-NOAUTH Authentication required.\r\n", b"+OK\r\n", b"-MISCONF Errors writing to the AOF file\r\n"], "NOAUTH"),
+        ([b"-MISCONF Errors writing to the AOF file\r\n", b"+OK\r\n", b"+PONG\r\n"], "MISCONF"),
+        ([b"+PONG\r\n", b"+OK\r\n", b"+PONG\r\n"], "PONG"),
+    ],
+)
+def test_a_node_is_asked_before_and_after_the_login(answers: list[bytes], stranger: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener, answers))
+        thread.start()
+        node = Node({"host": "127.0.0.1", "port": listener.getsockname()[1], "username": "health", "password": "x"}, 2)
+        assert node.stranger == stranger
+        node.close()
+        thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "message"),
+    [
+        ([b"-ERR max number of clients reached\r\n"], OpsError, "max number of clients"),
+        ([b"-NOAUTH Authentication required.\r\n", b"-WRONGPASS invalid\r\n"], AccessDenied, "WRONGPASS"),
+        ([b"-NOAUTH Authentication required.\r\n", b"+OK\r\n", b"-LOADING in memory\r\n"], Unreachable, "LOADING"),
+    ],
+)
+def test_a_node_that_does_not_let_us_in_says_why(answers: list[bytes], expected: type[OpsError], message: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener, answers))
+        thread.start()
+        with pytest.raises(expected, match=message):
+            Node({"host": "127.0.0.1", "port": listener.getsockname()[1], "username": "health", "password": "x"}, 2)
+        thread.join(5)
+
+
 def test_a_clock_that_is_off() -> None:
     for off, verdict in ((0.0, "ok"), (-2.5, "degraded"), (40.0, "critical")):
         node = FakeNode(info())
@@ -155,6 +209,8 @@ def entry(age: float, milliseconds: float, *command: str) -> list[Any]:
         ([], "ok", 0),
         ([entry(7200, 5000, "keys", "*")], "ok", 0),
         ([entry(60, 20, "get", "x")], "ok", 20),
+        ([entry(60, 1400, "ACL", "SAVE")], "ok", 0),
+        ([entry(60, 1400, "acl", "save"), entry(60, 110, "keys", "*")], "degraded", 110),
         ([entry(60, 150, "keys", "tenant:acme:secret"), entry(30, 120, "get", "x")], "degraded", 150),
         ([entry(60, 1500, "sort", "tenant:acme:secret")], "critical", 1500),
     ],
@@ -241,7 +297,7 @@ def test_nothing_in_the_answers_is_unknown_and_never_ok(check: Any, tmp_path: Pa
     node = FakeNode(info(), broken=True)
     run = look(node, check.id, acl_file=str(tmp_path / "users.acl"), **PRIMARY)
     verdicts = {item["verdict"] for item in run.items}
-    measured_without_an_answer = {"redis.latency"}
+    measured_without_an_answer = {"redis.latency"}  # any answer ends the measurement
     if check.id == "redis.authentication":
         assert verdicts == {"ok", "degraded"}  # a stranger was refused before; who we are is not what was declared
     elif check.id not in measured_without_an_answer:
