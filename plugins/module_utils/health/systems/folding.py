@@ -26,10 +26,14 @@ def verdict_of(finding: Finding, limits: Limits) -> str:
     return judge(finding.observed, threshold) if threshold is not None else UNKNOWN
 
 
-def _worst_value(findings: Iterable[Finding], limits: Limits) -> float:
+def _worst_value(findings: Iterable[Finding], limits: Limits) -> float | None:
+    """The worst that was measured. Nothing measured means that nothing is wrong, which is 0 of what is counted, and no value where less is worse."""
     values = [float(finding.observed) for finding in findings if is_number(finding.observed)]
     usual = limits("")
-    return (min if usual is not None and usual.worse == LOWER else max)(values, default=0.0)
+    lower = usual is not None and usual.worse == LOWER
+    if not values:
+        return None if lower else 0.0
+    return (min if lower else max)(values)
 
 
 def _folded(rest: list[Finding], verdict: str) -> Finding:
@@ -56,5 +60,5 @@ def told(findings: Iterable[Finding], limits: Limits, looked_at: int, what: str,
     if looked_at < 1:
         if not none_is_fine:
             raise NoData(f"no {what} to look at; nothing was measured")
-        return [Finding(observed=0, verdict=OK, message=none_is_fine)]
+        return [Finding(verdict=OK, message=none_is_fine)]
     return [Finding(observed=_worst_value(found, limits), verdict=OK, message=f"{looked_at} {what}, nothing wrong")]

@@ -501,6 +501,17 @@ def test_thresholds_of_the_inventory_decide_what_is_told() -> None:
     assert (healthy_quotas["observed"], healthy_quotas["message"]) == (50.0, "4 quotas, nothing wrong")
 
 
+def test_nothing_to_measure_is_no_zero() -> None:
+    assert said(perform(healthy(), "workloads"), "workloads")["observed"] is None  # not 0 % available
+    empty = healthy()
+    for kind in ("deployments", "statefulsets", "daemonsets", "jobs"):
+        empty.objects[kind] = []
+    run = perform(empty)
+    assert wrong(run) == {}
+    assert [said(run, name)["observed"] for name in ("workloads", "jobs")] == [None, None]
+    assert said(run, "jobs")["message"] == "no Jobs in the cluster"
+
+
 def test_a_flood_of_findings_is_folded_and_names_all_tenants() -> None:
     api = healthy(60)
     replaced("resourcequotas", *(quota(f"tenant-t{number}", pods=("10", "10")) for number in range(60)))(api)
