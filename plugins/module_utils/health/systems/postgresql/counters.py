@@ -15,13 +15,15 @@ from ....common.lazy import LazyModule
 from ...model import LOWER, Check, Finding, NotApplicable, Session, Threshold
 from ...reading import single
 from .ranking import amount, duration
-from .server import MONITOR, RUNBOOK, Server
+from .server import MONITOR, RUNBOOK, Server, number, state
 
 psycopg = LazyModule("psycopg")
 
 # Below these, an interval says nothing: one deadlock in half a second is no rate.
 MIN_SECONDS = 60.0
-MIN_BLOCKS = 10_000
+MIN_BLOCKS = 100_000
+# To fill an empty cache is no sign of a small one: reads must go through it this many times.
+MIN_TURNS = 10
 NAMES = ("hits", "reads", "deadlocks", "temporary")
 
 _COUNTERS: LiteralString = """
@@ -89,16 +91,19 @@ def _long_enough(session: Session[Server], what: str) -> Interval:
 def _cache(session: Session[Server]) -> Iterator[Finding]:
     found = interval(session)
     blocks = found.up["hits"] + found.up["reads"]
-    if blocks < MIN_BLOCKS:
-        raise NotApplicable(f"{blocks:.0f} blocks were read {found.words}: too few to say anything about the cache (at least {MIN_BLOCKS})")
+    least = max(MIN_BLOCKS, MIN_TURNS * number(session, "shared_buffers"))
+    if state(session)["now"] - state(session)["started"] < found.seconds:
+        raise NotApplicable(f"the server was started {found.words}, with an empty cache")
+    if blocks < least:
+        raise NotApplicable(f"{blocks:.0f} blocks were read {found.words}: too few to say anything about the cache (at least {least})")
     ratio = 100 * found.up["hits"] / blocks
     yield Finding(observed=round(ratio, 2), message=f"{ratio:.1f} % of {blocks:.0f} blocks came from shared_buffers {found.words}")
 
 
 def _deadlocks(session: Session[Server]) -> Iterator[Finding]:
     found = _long_enough(session, "deadlocks")
-    number = found.up["deadlocks"]
-    yield Finding(observed=round(number * 3600 / found.seconds, 3), message=f"{number:.0f} deadlock(s) {found.words}")
+    many = found.up["deadlocks"]
+    yield Finding(observed=round(many * 3600 / found.seconds, 3), message=f"{many:.0f} deadlock(s) {found.words}")
 
 
 def _temporary(session: Session[Server]) -> Iterator[Finding]:
