@@ -33,7 +33,8 @@ SELECT schema, (array_agg(name ORDER BY kept DESC, name))[1] AS keeps, (array_ag
        (sum(size) - (array_agg(size ORDER BY kept DESC, name))[1])::float8 AS wasted
 FROM (
     SELECT n.nspname AS schema, n.nspname || '.' || x.relname AS name, (i.indisprimary::int * 2 + i.indisunique::int) AS kept,
-           pg_relation_size(x.oid) AS size, i.indrelid, x.relam, i.indkey::text AS key, i.indclass::text AS class, i.indcollation::text AS collations,
+           x.relpages * current_setting('block_size')::int8 AS size, i.indrelid, x.relam,
+           i.indkey::text AS key, i.indclass::text AS class, i.indcollation::text AS collations,
            i.indoption::text AS option, i.indnkeyatts AS number, coalesce(pg_get_expr(i.indexprs, i.indrelid), '') AS expressions,
            coalesce(pg_get_expr(i.indpred, i.indrelid), '') AS predicate
     FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_namespace n ON n.oid = x.relnamespace
@@ -42,13 +43,13 @@ FROM (
 GROUP BY schema, indrelid, relam, key, class, collations, option, number, expressions, predicate HAVING count(*) > 1
 ORDER BY wasted DESC LIMIT 500
 """
+# Sizes are as of the last VACUUM or ANALYZE: to look at thousands of files takes longer than all the rest.
 # What enforces something works without being read: unique ones, exclusion constraints, replica identities.
 _UNUSED: LiteralString = """
-SELECT s.schemaname || '.' || s.indexrelname AS name, pg_relation_size(s.indexrelid)::float8 AS size
-FROM pg_stat_user_indexes s JOIN pg_index i ON i.indexrelid = s.indexrelid
+SELECT s.schemaname || '.' || s.indexrelname AS name, x.relpages * current_setting('block_size')::float8 AS size
+FROM pg_stat_user_indexes s JOIN pg_index i ON i.indexrelid = s.indexrelid JOIN pg_class x ON x.oid = s.indexrelid
 WHERE s.idx_scan = 0 AND i.indisvalid AND NOT i.indisunique AND NOT i.indisexclusion AND NOT i.indisreplident
-AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = s.indexrelid)
-AND pg_relation_size(s.indexrelid) >= %(least)s
+AND x.relpages * current_setting('block_size')::int8 >= %(least)s
 ORDER BY size DESC LIMIT 1000
 """
 # After a crash, PostgreSQL begins its statistics anew and says so in those of the background writer.
