@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, LiteralString
 
 from ....clients.neo4j import SYSTEM_DATABASE, Neo4jClient, connect
 from ...model import NoData, NotApplicable, Session
@@ -16,15 +18,17 @@ from ...runner import Link
 SYSTEM = "neo4j"
 COMMUNITY, ENTERPRISE = "community", "enterprise"
 _CLOSING = 0.5
+# The database of users may be the one that is away; `system` is there as long as the server is, and takes no RETURN 1.
+_SMALLEST: LiteralString = "CALL dbms.components() YIELD edition RETURN edition"
 
 
 def component(session: Session[Neo4jClient]) -> tuple[str, str]:
     """Version and edition of the server. Raises NoData."""
 
     def read(client: Neo4jClient) -> tuple[str, str]:
-        rows = client.rows(
-            "CALL dbms.components() YIELD name, versions, edition WHERE name = 'Neo4j Kernel' RETURN versions[0] AS version, edition", SYSTEM_DATABASE
-        )
+        # No WHERE: the database system does not take it after CALL.
+        rows = client.rows("CALL dbms.components() YIELD name, versions, edition RETURN name, versions[0] AS version, edition", SYSTEM_DATABASE)
+        rows = [row for row in rows if row["name"] == "Neo4j Kernel"]
         row = single(rows, "dbms.components")
         return str(row["version"]), str(row["edition"])
 
@@ -89,13 +93,13 @@ def _plain(value: Any) -> Any:
 
 def _open(connection: Mapping[str, Any], seconds: float) -> Neo4jClient:
     client = connect(connection, seconds)
-    client.rows("RETURN 1 AS one", SYSTEM_DATABASE)
+    client.rows(_SMALLEST, SYSTEM_DATABASE)
     return client
 
 
 def _answers(client: Neo4jClient, seconds: float) -> None:
     client.bound(seconds)
-    client.rows("RETURN 1 AS one", SYSTEM_DATABASE)
+    client.rows(_SMALLEST, SYSTEM_DATABASE)
 
 
 def _close(client: Neo4jClient) -> None:
@@ -105,6 +109,8 @@ def _close(client: Neo4jClient) -> None:
 
 def link(connection: Mapping[str, Any]) -> Link[Neo4jClient]:
     """How the runner reaches the graph. ``connection``: see connection_neo4j."""
+    with suppress(ImportError):  # loading the driver takes none of the server's time; that it is missing is told when it is needed
+        importlib.import_module("neo4j")
     return Link(
         connect=lambda seconds: _open(connection, seconds),
         answers=_answers,

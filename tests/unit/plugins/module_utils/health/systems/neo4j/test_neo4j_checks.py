@@ -91,7 +91,7 @@ class Graph(Neo4jClient):
         self.off = 0.0
         self.refused = self.broken = False
         self.answers = {
-            "CALL dbms.components": [{"version": "5.26.12", "edition": edition}],
+            "CALL dbms.components": [{"name": "Neo4j Kernel", "version": "5.26.12", "edition": edition}],
             "SHOW SETTINGS": [{"value": "true"}],
             "RETURN 1": [{"one": 1}],
             "SHOW DATABASES": [database("neo4j"), database("system")],
@@ -277,7 +277,7 @@ def test_every_check_has_its_chapter_in_the_runbook() -> None:
 def test_versions_are_compared() -> None:
     runs = []
     for region, version in (("us-east-1", "5.26.12"), ("us-west-2", "5.26.1")):
-        run = look(Graph(**{"CALL dbms.components": [{"version": version, "edition": "community"}]}))
+        run = look(Graph(**{"CALL dbms.components": [{"name": "Neo4j Kernel", "version": version, "edition": "community"}]}))
         runs.append(Run("neo4j", region, run.items, run.checks, run.facts))
     for sides, verdict in ((runs, "degraded"), ([runs[0], Run("neo4j", "us-west-2", facts=runs[0].facts)], "ok")):
         items, _done = compare(COMPARISONS, sides, {"neo4j": ["us-east-1", "us-west-2"]})
