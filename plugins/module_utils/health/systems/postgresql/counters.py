@@ -77,6 +77,7 @@ def between(before: Mapping[str, Any], now: Mapping[str, float]) -> Interval:
 def interval(session: Session[Server]) -> Interval:
     """Since the earlier run if there was one, else since this run's beginning."""
     before = session.options.get("counters_before")
+    begin(session)
     now = _end(session)
     return between(before if isinstance(before, Mapping) and before else session.once("counters at first", _read), now)
 

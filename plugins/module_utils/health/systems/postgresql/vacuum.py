@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import LiteralString
 
+from ....common.lazy import LazyModule
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ...model import Check, Finding, NotApplicable, Session, Threshold
 from .ranking import amount, duration, worst
 from .server import MONITOR, RUNBOOK, Server, only_primary, settings, tenants_of
+
+psycopg = LazyModule("psycopg")
 
 # Smaller ones are not worth a morning.
 MIN_DEAD_ROWS = 10_000
@@ -86,7 +89,12 @@ def _lag(session: Session[Server]) -> Iterator[Finding]:
 def _bloat(session: Session[Server]) -> Iterator[Finding]:
     only_primary(session)
     least = int(session.options.get("bloat_bytes", MIN_BLOAT_BYTES))
-    rows = session.client.rows(_BLOAT, {"least": least})
+    try:
+        rows = session.client.rows(_BLOAT, {"least": least})
+    except psycopg.errors.InsufficientPrivilege as error:
+        if session.client.params.get("driver") == "rds":
+            raise NotApplicable("RDS lets nobody read the widths that the estimate needs; measure with the extension pgstattuple") from error
+        raise
     if not rows:
         raise NotApplicable(f"no table is as large as {amount(least)} (options: bloat_bytes); in smaller ones bloat does not matter")
     found = [

@@ -9,7 +9,9 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import postgresql_fakes
 import psycopg
 import pytest
 from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import OpsError
@@ -280,6 +282,15 @@ def test_a_missing_right_names_the_grant() -> None:
     assert item["verdict"] == "unknown"
     assert "a right is missing" in item["message"]
     assert "GRANT pg_monitor TO <role>" in item["message"]
+
+
+def test_on_rds_nobody_can_give_the_right_that_bloat_needs() -> None:
+    with mock.patch.dict(postgresql_fakes.PARAMS, {"driver": "rds"}):
+        (item,) = look({vacuum._BLOAT: DENIED}, only="postgresql.bloat").items
+    assert (item["verdict"], "pgstattuple" in item["message"]) == ("skipped", True)
+    with mock.patch.dict(postgresql_fakes.PARAMS, {"driver": "rds"}):
+        (item,) = look(only="postgresql.isolation", audit=Audit((), ("pg_catalog.pg_locks",), {})).items
+    assert (item["verdict"], "stay open on a managed service" in item["message"]) == ("ok", True)
 
 
 def test_who_is_touched() -> None:
