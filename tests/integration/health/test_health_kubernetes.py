@@ -19,7 +19,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.tenants.systems.kuber
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from health_cluster import NOWHERE, Cluster, ago, told, verdicts
+from health_cluster import NOWHERE, Cluster, ago, server_of, told, verdicts
 
 EAST, WEST = "us-east-1", "us-west-2"
 # Findings that a sandbox always has: its nodes are simulated, so they have no kubelet.
@@ -359,3 +359,12 @@ def test_a_server_that_is_paused_costs_its_time_out_once(sandbox: dict[str, Any]
     assert {name for name, verdict in found.items() if verdict != "unknown"} <= {"kubernetes.api_ready"}, told(run)
     assert found["kubernetes.api_ready"] == ("critical" if server == "etcd" else "unknown")
     cluster.until("ok", "get", "--raw", "/readyz", seconds=30)
+
+
+def test_nobody_elses_server_is_ever_stopped(sandbox: dict[str, Any]) -> None:
+    data = str(sandbox["data"])
+    assert all(word.startswith(f"{data}/") for word in server_of(data, EAST, "kwok").cmdline()[:1])
+    with pytest.raises(AssertionError, match="0 servers kwok"):
+        server_of(f"{data}-of-somebody-else", EAST, "kwok")
+    with pytest.raises(AssertionError, match="0 servers kwok"):
+        server_of(data.rpartition("/")[0] + "/other", EAST, "kwok")
