@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Neo4j: checks of one server or cluster, and a comparison between regions.
 
-Health options: ``constraints`` and ``indexes`` (names that must be there besides ours), ``tenants_here`` (true; whether ours must be), ``counters_before``
-(the fact ``counters`` of the last run).
+Health options: ``constraints`` and ``indexes`` (names that must be there besides ours), ``counters_before`` (the fact ``counters`` of the last run).
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _databases(session: Session[Neo4jClient]) -> list[Finding]:
 
 
 def _cluster(session: Session[Neo4jClient]) -> list[Finding]:
-    needs_enterprise(session, "anything about a cluster; it has none")
+    needs_enterprise(session, "has no cluster")
     rows = session.client.rows("SHOW SERVERS YIELD name, address, state, health", SYSTEM_DATABASE)
     bad = []
     for row in rows:
@@ -82,7 +82,7 @@ def _cluster(session: Session[Neo4jClient]) -> list[Finding]:
 
 
 def _replication_lag(session: Session[Neo4jClient]) -> Iterator[Finding]:
-    needs_enterprise(session, "anything about copies of databases; there are none")
+    needs_enterprise(session, "has no copies of databases")
     rows = session.client.rows("SHOW DATABASES YIELD name, address, currentStatus, replicationLag", SYSTEM_DATABASE)
     behind = [(-float(row["replicationLag"]), f"{row['name']}@{row['address']}") for row in rows if row["replicationLag"] is not None]
     if not behind:

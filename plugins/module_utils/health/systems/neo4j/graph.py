@@ -38,9 +38,9 @@ def component(session: Session[Neo4jClient]) -> tuple[str, str]:
 
 
 def needs_enterprise(session: Session[Neo4jClient], what: str) -> None:
-    """Raises NotApplicable on Community, with what it does not tell."""
+    """Raises NotApplicable on Community, with what Community has not or does not tell."""
     if component(session)[1] == COMMUNITY:
-        raise NotApplicable(f"Neo4j Community does not tell {what}")
+        raise NotApplicable(f"Neo4j Community {what}")
 
 
 def beans(session: Session[Neo4jClient]) -> dict[str, dict[str, Any]]:

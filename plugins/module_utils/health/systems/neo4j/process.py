@@ -56,13 +56,13 @@ def _files(session: Session[Neo4jClient]) -> Iterator[Finding]:
 
 
 def _page_cache(session: Session[Neo4jClient]) -> Iterator[Finding]:
-    needs_enterprise(session, "its page cache")
+    needs_enterprise(session, "tells nothing about its page cache")
     ratio = 100 * min(metric(session, "page_cache.hit_ratio").values())
     yield Finding(observed=round(ratio, 2), message=f"{ratio:.1f} % of pages were found in memory")
 
 
 def _checkpoints(session: Session[Neo4jClient]) -> Iterator[Finding]:
-    needs_enterprise(session, "its checkpoints; its log (debug.log) does")
+    needs_enterprise(session, "tells nothing about its checkpoints; its log (debug.log) does")
     found = metric(session, ".check_point.duration")
     slowest = max(found, key=lambda name: found[name])
     yield Finding(

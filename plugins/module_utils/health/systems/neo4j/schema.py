@@ -12,6 +12,7 @@ from ....clients.neo4j import Neo4jClient
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ....tenants.systems.neo4j_community import RULES
 from ...model import Check, Finding, Session
+from ...reading import single
 from .graph import COMMUNITY, SYSTEM, component
 
 _GRANTS = ("GRANT SHOW INDEX ON DATABASE * TO <role>", "GRANT SHOW CONSTRAINT ON DATABASE * TO <role>")
@@ -46,9 +47,16 @@ def _indexes(session: Session[Neo4jClient]) -> Iterator[Finding]:
         yield Finding(observed=well, verdict=OK, message=message)
 
 
+def _tenants(session: Session[Neo4jClient]) -> int:
+    """How many tenants' nodes of ours there are; Neo4j keeps that number. Only on Community: on Enterprise, tenants have databases."""
+    if component(session)[1] != COMMUNITY:
+        return 0
+    return int(single(session.client.rows("MATCH (t:Tenant) RETURN count(t) AS tenants"), "the number of tenants")["tenants"])
+
+
 def _wanted(session: Session[Neo4jClient]) -> tuple[set[str], set[str]]:
-    """Names of constraints and of other indexes that must be there: ours, and those that the inventory declares."""
-    ours = RULES if component(session)[1] == COMMUNITY and session.options.get("tenants_here", True) else ()
+    """Names of constraints and of other indexes that must be there: ours where there are tenants, and those that the inventory declares."""
+    ours = RULES if _tenants(session) else ()
     constraints = {rule.name for rule in ours if rule.kind == "UNIQUENESS"}
     indexes = {rule.name for rule in ours} - constraints
     return constraints | set(_names(session.options, "constraints")), indexes | set(_names(session.options, "indexes"))
@@ -71,7 +79,11 @@ def _constraints(session: Session[Neo4jClient]) -> Iterator[Finding]:
     for name in without:
         yield Finding(observed="missing", verdict=DEGRADED, name=name, message=f"index {name} is missing: queries for one tenant go through all tenants' nodes")
     if not missing and not without:
-        message = f"{len(wanted)} constraints and {len(wanted_indexes)} indexes that must be there are" if wanted or wanted_indexes else "none is declared"
+        message = (
+            f"{len(wanted)} constraints and {len(wanted_indexes)} indexes that must be there are"
+            if wanted or wanted_indexes
+            else "no tenants are in this graph, and none is declared"
+        )
         yield Finding(observed=len(there), verdict=OK, message=message)
 
 

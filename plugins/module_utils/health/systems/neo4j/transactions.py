@@ -51,7 +51,7 @@ def _blocked(session: Session[Neo4jClient]) -> Iterator[Finding]:
 
 
 def _failed(session: Session[Neo4jClient]) -> Iterator[Finding]:
-    needs_enterprise(session, "how many transactions fail; its log and the application's do")
+    needs_enterprise(session, "does not tell how many transactions fail; its log and the application's do")
     now = {name: sum(metric(session, f".transaction.{name}").values()) for name in _COUNTERS}
     session.facts["counters"] = now
     before = session.options.get("counters_before")

@@ -98,6 +98,7 @@ class Graph(Neo4jClient):
             "SHOW SERVERS": [{"name": "a", "address": "a:7687", "state": "Enabled", "health": "Available"}],
             "SHOW TRANSACTIONS": [transaction(0, ours=True)],
             "SHOW INDEXES": [index("token"), *(index(rule.name) for rule in RULES)],
+            "MATCH (t:Tenant)": [{"tenants": 2}],
             "SHOW CONSTRAINTS": [{"name": rule.name} for rule in RULES if rule.kind == "UNIQUENESS"],
             "CALL dbms.queryJmx('java": [pool(200 * MIB, 100 * MIB), process()],
             "CALL dbms.queryJmx('neo4j": METRICS if edition == "enterprise" else [],
@@ -218,9 +219,11 @@ def test_the_failure_of_an_index_shows_no_values_but_its_first_line() -> None:
     assert "secret-value" not in str(run.items)
 
 
-def test_more_names_may_be_declared_and_ours_left_out() -> None:
+def test_more_names_may_be_declared_and_ours_are_wanted_where_there_are_tenants() -> None:
     assert wrong(look(Graph(), "neo4j.constraints", constraints=["hc_more"])) == {"neo4j.constraints": "critical"}
-    assert wrong(look(Graph(**{"SHOW CONSTRAINTS": [], "SHOW INDEXES": []}), "neo4j.constraints", tenants_here=False)) == {}
+    nobody = {"MATCH (t:Tenant)": [{"tenants": 0}], "SHOW CONSTRAINTS": [], "SHOW INDEXES": []}
+    assert wrong(look(Graph(**nobody), "neo4j.constraints")) == {}
+    assert wrong(look(Graph("enterprise", **nobody), "neo4j.constraints")) == {}
 
 
 def test_failed_transactions_are_a_share_between_two_readings() -> None:
