@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""playbooks/health.yml as operators run it: no false alarm, the whole of the rest where one system is silent, and no secret anywhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.sandbox
+Play = Callable[..., subprocess.CompletedProcess[str]]
+SYSTEMS = {"control", "kubernetes", "postgresql", "pgbouncer", "redis", "neo4j", "object_store", "aws"}
+
+
+@pytest.fixture(scope="module")
+def provisioned(run_playbook: Play, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The inventory's tenants are there."""
+    done = run_playbook("tenants", extra_vars={"report_dir": str(tmp_path_factory.mktemp("tenants")), "tenants_lock_wait": 60})
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def report(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "health" / "latest.json").read_text(encoding="utf-8")))
+
+
+def wrong(found: dict[str, Any]) -> list[str]:
+    """Findings that somebody has to act on. Tenants of other tests, and what they did to the servers, are no false alarm."""
+    made_by_tests = {"control.undeclared", "control.runs", "redis.slowlog", "redis.memory_fragmentation"}
+    bad = [item for item in found["items"] if item["verdict"] in ("degraded", "critical", "unknown") and item["id"] not in made_by_tests]
+    return [f"{item['id']} {item['subject']} {item['verdict']}: {item['message']}" for item in bad]
+
+
+def secrets_of(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from secrets_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets_of(item)
+    elif isinstance(value, str) and len(value) >= 12:
+        yield value
+
+
+@pytest.mark.usefixtures("provisioned")
+def test_a_healthy_platform_is_called_that_and_nothing_tells_a_secret(run_playbook: Play, credentials: dict[str, Any], tmp_path: Path) -> None:
+    files = {"health_prometheus_file": str(tmp_path / "health.prom"), "health_junit_file": str(tmp_path / "health.xml")}
+    done = run_playbook("health", extra_vars={"report_dir": str(tmp_path), "health_connect_timeout": 20, **files})
+    found = report(tmp_path)
+    assert wrong(found) == []
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert {item["id"].split(".")[0] for item in found["items"]} >= SYSTEMS
+    assert found["counts"]["ok"] > 150
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} >= {".json", ".html", ".prom", ".xml"}
+    everything = done.stdout + done.stderr + "".join(path.read_text(encoding="utf-8") for path in written)
+    hidden = set(secrets_of(credentials))
+    assert len(hidden) > 10
+    assert [len(secret) for secret in hidden if secret in everything] == []
+
+
+@pytest.mark.usefixtures("provisioned")
+def test_a_silent_system_is_unknown_and_the_rest_is_complete(run_playbook: Play, tmp_path: Path) -> None:
+    where = {"component": "redis", "region": "us-west-2"}
+    assert run_playbook("sandbox_fault", extra_vars={**where, "fault": "pause"}).returncode == 0
+    try:
+        done = run_playbook("health", extra_vars={"report_dir": str(tmp_path)})
+    finally:
+        assert run_playbook("sandbox_fault", extra_vars={**where, "fault": "resume"}).returncode == 0
+    found = report(tmp_path)
+    assert done.returncode != 0
+    silent = [item for item in found["items"] if item["subject"].startswith("us-west-2/redis")]
+    assert {item["verdict"] for item in silent} == {"unknown"}
+    assert len(silent) > 10
+    # The primary notices that its replica is gone, comparisons lack a side, and nobody else is touched.
+    others = {item["id"].split(".")[0] for item in found["items"] if item["verdict"] in ("critical", "unknown") and not item["subject"].startswith("us-west-2")}
+    assert others <= {"redis"}
+    assert len({item["id"] for item in found["items"] if item["verdict"] == "ok"}) > 80
+
+
+@pytest.mark.usefixtures("provisioned")
+def test_a_check_run_leaves_the_last_report_alone_and_a_typing_error_is_named(run_playbook: Play, tmp_path: Path) -> None:
+    only = {"report_dir": str(tmp_path), "health_only": ["postgresql.connections"], "health_connect_timeout": 20}
+    assert run_playbook("health", "--check", extra_vars=only).returncode == 0
+    assert not (tmp_path / "health" / "latest.json").exists()
+    assert not list(tmp_path.glob("health/history/*"))
+    refused = run_playbook("health", extra_vars={**only, "health_only": ["postgresql.conections"]})
+    assert refused.returncode != 0
+    assert "postgresql.connections" in refused.stdout
+    assert not (tmp_path / "health" / "latest.json").exists()
+
+
+def test_what_the_run_is_limited_away_from_is_unknown(run_playbook: Play, tmp_path: Path) -> None:
+    done = run_playbook("health", "--limit", "control:redis", extra_vars={"report_dir": str(tmp_path), "health_connect_timeout": 20})
+    found = report(tmp_path)
+    assert done.returncode != 0
+    assert found["verdict"] in ("critical", "unknown")
+    missing = {item["subject"] for item in found["items"] if item["id"] == "health.endpoint" and item["verdict"] == "unknown"}
+    assert {"us-east-1/postgresql", "us-west-2/kubernetes"} <= missing
