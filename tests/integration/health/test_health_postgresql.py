@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -90,6 +91,23 @@ def test_what_is_found_names_the_tenants_and_can_be_repeated(clinic: Clinic) -> 
             assert [row[1] for row in session.execute(item["query"]).fetchall()] == ["tenant_hc_one.broken"]
     finally:
         clinic.tell("DROP SCHEMA IF EXISTS tenant_hc_one CASCADE", **where)
+
+
+def test_every_query_can_be_repeated_by_hand(clinic: Clinic) -> None:
+    """As psql runs it, with the account that may only look."""
+    repeated = set()
+    for region in (EAST, WEST):
+        params = clinic.connection("leanvibe_health", region=region)
+        address = f"host={params['host']} port={params['port']} dbname=leanvibe user=leanvibe_health sslmode=verify-full sslrootcert={params['sslrootcert']}"
+        environment = {**os.environ, "PGPASSWORD": params["password"]}
+        # On a standby, only what is looked at there.
+        wanted = {item["id"]: item["query"] for item in clinic.look(region).items if item["verdict"] != "skipped" and not item["query"].startswith("openssl")}
+        for name, query in wanted.items():
+            command = ["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", address]
+            done = subprocess.run(command, input=query, env=environment, capture_output=True, text=True, timeout=20, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), name
+            repeated.add(name)
+    assert len(repeated) >= 22
 
 
 def test_a_wrong_password_is_unknown_once(clinic: Clinic) -> None:

@@ -118,7 +118,7 @@ AUTOVACUUM: Check[Server] = Check(
     id="postgresql.autovacuum",
     question="Does autovacuum keep up with dead rows?",
     system="postgresql",
-    query=_DEAD,
+    query=_DEAD.replace("%(least)s", str(MIN_DEAD_ROWS)),
     runbook=f"{RUNBOOK}#autovacuum",
     threshold=Threshold(degraded=3, critical=10, unit=_UNIT, source=_SOURCE),
     variants={"small": Threshold(degraded=3, unit=_UNIT, source=f"{_SOURCE}; below a million dead rows it costs some space")},
@@ -129,7 +129,7 @@ BLOAT: Check[Server] = Check(
     id="postgresql.bloat",
     question="How much of large tables holds nothing (an estimate)?",
     system="postgresql",
-    query=_BLOAT,
+    query=_BLOAT.replace("%(least)s", str(MIN_BLOAT_BYTES)),
     runbook=f"{RUNBOOK}#bloat",
     threshold=Threshold(
         degraded=50, critical=90, unit="%", source="usual practice: half of a large table is worth a rewrite; the estimate allows nothing finer"

@@ -330,6 +330,7 @@ def test_every_check_says_what_a_reader_needs() -> None:
     text = runbook.read_text(encoding="utf-8")
     for about in (*CHECKS, *COMPARISONS):
         assert about.question.endswith("?"), about.id
+        assert "%(" not in about.query, about.id
         assert f"\n## {about.runbook.split('#')[1]}\n" in text, f"{runbook} says nothing about {about.id}"
         assert about.threshold is None or about.threshold.source
 
