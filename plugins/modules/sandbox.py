@@ -10,8 +10,9 @@ module: sandbox
 short_description: Bring the platform up on this machine, or take it down
 version_added: 0.1.0
 description:
-  - Runs two regions of real systems on loopback (Kubernetes, PostgreSQL, PgBouncer, Redis, Neo4j, an object store, toxiproxy) and a
-    stand-in of AWS's control plane, each server a program of one supervisord that restarts nothing by itself.
+  - Runs two regions of real systems on loopback (Kubernetes, PostgreSQL, PgBouncer, Redis, Neo4j, an object store, toxiproxy), the
+    application's backend service on top of them, and a stand-in of AWS's control plane, each server a program of one supervisord that
+    restarts nothing by itself.
   - One call brings up everything that is not there, repairs what is dead, resumes what is paused and heals what is cut; on a sandbox that
     is well it changes nothing.
   - Secrets are made once, kept with the data, and never returned.
@@ -39,8 +40,19 @@ options:
       - The default is 21000 for a new sandbox. One that exists keeps its ports.
     type: int
   binaries:
-    description: Paths of the programs by their names, as M(leanvibe.ops.sandbox_binaries) finds them. Needed for O(state=started).
+    description:
+      - Paths of the programs by their names, as M(leanvibe.ops.sandbox_binaries) finds them. Needed for O(state=started).
+      - C(backend) is the folder of the backend service's sources, which is C(files/backend) of the role P(leanvibe.ops.sandbox#role).
     type: dict
+  traffic:
+    description: With O(state=started), have light, steady traffic go through the backend of both regions. Without it, traffic that is there is stopped.
+    type: bool
+    default: false
+  traffic_tenants:
+    description: IDs of the tenants that the traffic acts for, one after another. Those that do not exist or are suspended are left out.
+    type: list
+    elements: str
+    default: []
   purge:
     description: With O(state=stopped), remove the data and everything in O(directory) that the sandbox has put there.
     type: bool
@@ -70,7 +82,9 @@ EXAMPLES = r"""
 - name: Bring the sandbox up
   leanvibe.ops.sandbox:
     directory: "{{ playbook_dir }}/../.sandbox"
-    binaries: "{{ dict(programs.binaries.keys() | zip(programs.binaries.values() | map(attribute='path'))) }}"
+    binaries: >-
+      {{ dict(programs.binaries.keys() | zip(programs.binaries.values() | map(attribute='path')))
+      | combine({'backend': playbook_dir ~ '/../roles/sandbox/files/backend'}) }}
 
 - name: Take it down, with its data
   leanvibe.ops.sandbox:
@@ -133,6 +147,8 @@ def main() -> None:
             "data_dir": {"type": "path"},
             "port_base": {"type": "int"},
             "binaries": {"type": "dict"},
+            "traffic": {"type": "bool", "default": False},
+            "traffic_tenants": {"type": "list", "elements": "str", "default": []},
             "purge": {"type": "bool", "default": False},
         },
         required_if=[("state", "started", ["binaries"])],

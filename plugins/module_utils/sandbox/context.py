@@ -29,15 +29,23 @@ class Context:
 
     settings: Settings
     binaries: Mapping[str, str] = field(default_factory=dict)
+    # The tenants that synthetic traffic acts for; None when there is no traffic.
+    traffic: tuple[str, ...] | None = None
     _reachable: dict[str, Path] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.binaries and self._binaries_file.is_file():
             self.binaries = json.loads(self._binaries_file.read_text())
+        if self.traffic is None and self._traffic_file.is_file():
+            self.traffic = tuple(json.loads(self._traffic_file.read_text()))
 
     @property
     def _binaries_file(self) -> Path:
         return self.data / "binaries.json"
+
+    @property
+    def _traffic_file(self) -> Path:
+        return self.data / "traffic.json"
 
     @property
     def data(self) -> Path:
@@ -98,6 +106,20 @@ class Context:
             self._reachable[name] = files.reachable(Path(found), self.data / "programs")
         return self._reachable[name]
 
+    def source(self, name: str) -> Path:
+        """The folder of the sources of a service of ours, which runs as the caller. Raises OpsError if it is not known."""
+        found = self.binaries.get(name)
+        if not found:
+            raise OpsError(f"the folder of {name} is not known: the role leanvibe.ops.sandbox gives it along with the programs (playbooks/sandbox_up.yml)")
+        return Path(found)
+
+    def _keep_traffic(self) -> bool:
+        if self.traffic is not None:
+            return files.write(self._traffic_file, json.dumps(list(self.traffic)) + "\n", 0o644)
+        there = self._traffic_file.exists()
+        self._traffic_file.unlink(missing_ok=True)
+        return there
+
     def prepare(self) -> bool:
         """Make the folders, the marker, the secrets and the authorities. True if anything was missing."""
         closed = files.first_closed(self.data.parent) if os.geteuid() == 0 and self.data.parent.exists() else None
@@ -106,6 +128,7 @@ class Context:
         changed = files.directory(self.data, 0o755)
         changed |= files.write(self.data / MARKER, marker_text(self.settings), 0o644)
         changed |= files.write(self._binaries_file, json.dumps(dict(self.binaries), indent=2, sort_keys=True) + "\n", 0o644)
+        changed |= self._keep_traffic()
         # postgres puts its socket here, supervisord (the caller's) too; the sticky bit keeps them apart.
         changed |= files.directory(self.run, 0o1777 if os.geteuid() == 0 else 0o700)
         for folder in (self.data / "logs", self.data / "pki"):

@@ -26,7 +26,9 @@ POSTGRESQL_ROLES = (
     "pgbouncer_auth",
 )
 PGBOUNCER_USERS = ("pgbouncer_admin", "pgbouncer_health")
-REDIS_USERS = ("operations", "application", "health", "replication")
+REDIS_USERS = ("operations", "application", "health", "monitoring", "replication")
+# The key that signs tokens, the platform's accounts in the API, and what the passwords of the traffic's users are made from.
+BACKEND = ("signing_key", "probe", "provisioner", "traffic", "traffic_users")
 OBJECT_STORE_ACCOUNTS = ("root", "operations", "backups")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -54,6 +56,7 @@ def complete(known: dict[str, Any]) -> dict[str, Any]:
         "object_store": {
             region: {account: (stores.get(region) or {}).get(account) or _access_key() for account in OBJECT_STORE_ACCOUNTS} for region in REGIONS
         },
+        "backend": keep(known.get("backend"), BACKEND),
         "pgbackrest": keep(known.get("pgbackrest"), ("cipher_pass",)),
     }
 

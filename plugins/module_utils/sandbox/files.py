@@ -31,7 +31,7 @@ class Account:
 ACCOUNTS = {"postgresql": "postgres", "pgbouncer": "postgres", "redis": "redis"}
 DEFAULT_ACCOUNT = "nobody"
 # Python programs that need the environment of the checkout, which other users may not reach.
-RUN_AS_CALLER = frozenset({"aws"})
+RUN_AS_CALLER = frozenset({"aws", "backend"})
 
 
 def account_of(system: str) -> Account:

@@ -175,8 +175,10 @@ class Up:
         return self.result
 
     def _end_leftovers(self) -> None:
-        """End what a bring-up that was killed has left running (an initdb), and children that outlived their server."""
-        left = [group for name, group in processes.find(self.context.data).items() if name == HELPER or group.main is None]
+        """End what a bring-up that was killed has left running (an initdb), children that outlived their server, and what is no part any more."""
+        held = self.supervisor.pids() if self.supervisor.running() else {}
+        known = {*self.parts, *held, "supervisord"}
+        left = [group for name, group in processes.find(self.context.data).items() if name == HELPER or group.main is None or name not in known]
         self.result.done += [f"{name}: ended, it was left over" for name in processes.end(left)]
 
     def _stop_altered(self, names: list[str]) -> None:

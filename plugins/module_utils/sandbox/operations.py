@@ -31,6 +31,7 @@ def _existing(parameters: Mapping[str, Any]) -> Context:
 def start(parameters: Mapping[str, Any], check: bool) -> dict[str, Any]:
     """Bring the sandbox up; with ``check`` only say what would be done."""
     context = _context(parameters)
+    context.traffic = tuple(parameters.get("traffic_tenants") or ()) if parameters.get("traffic") else None
     with Progress.step("bringing up the sandbox", unit="parts", units=len(catalogue.all_parts(context))) as step:
 
         def say(text: str) -> None:

@@ -13,6 +13,7 @@ from . import files
 from .context import Context
 from .parts.etcd import Etcd
 from .parts.kubernetes import KubeApiserver
+from .parts.monitoring import NodeExporter
 from .parts.object_store import ObjectStore
 from .settings import REGIONS
 
@@ -35,6 +36,8 @@ def addresses(context: Context) -> dict[str, Any]:
         "data": str(context.data),
         "ca_file": str(directory / "ca.crt"),
         "regions": regions,
+        "traffic": context.traffic is not None,
+        "stripe_mock": {"endpoint": f"http://localhost:{context.port('stripe_mock', None)}"},
         "aws": {"endpoint": f"http://localhost:{context.port('aws', None)}"},
     }
 
@@ -67,6 +70,10 @@ def _region(context: Context, region: str) -> dict[str, Any]:
         "redis": {"host": "localhost", "port": port("redis"), "tls_port": port("redis_tls")},
         "neo4j": {"uri": f"bolt://localhost:{port('neo4j')}"},
         "object_store": {"endpoint": f"https://localhost:{port('object_store')}", "backup_bucket": ObjectStore(context, region).backup_bucket},
+        "backend": {"url": f"http://localhost:{port('front_backend')}", "direct_url": f"http://localhost:{port('backend')}"},
+        "worker": {"url": f"http://localhost:{port('worker')}"},
+        **{name: {"url": f"http://localhost:{port(name)}"} for name in ("prometheus", "alertmanager", "postgres_exporter", "redis_exporter")},
+        "node_exporter": {"url": f"http://localhost:{port('node_exporter')}", "textfiles": str(NodeExporter(context, region).textfiles)},
         "toxiproxy": {"endpoint": f"http://localhost:{port('toxiproxy')}"},
         "pgbackrest": {"configuration": str(context.home("pgbackrest", region) / "pgbackrest.conf"), "stanza": "leanvibe"},
         "application": {
@@ -100,8 +107,8 @@ def _environment(context: Context) -> str:
         for system, entry in _region(context, region).items():
             if system in ("postgresql", "pgbouncer", "redis"):
                 values[f"LEANVIBE_SANDBOX_{short}_{system.upper()}"] = f"localhost:{entry['port']}"
-            elif system in ("neo4j", "object_store", "toxiproxy", "etcd"):
-                values[f"LEANVIBE_SANDBOX_{short}_{system.upper()}"] = str(entry.get("uri") or entry["endpoint"])
+            elif system in ("neo4j", "object_store", "toxiproxy", "etcd", "backend", "prometheus", "alertmanager"):
+                values[f"LEANVIBE_SANDBOX_{short}_{system.upper()}"] = str(entry.get("uri") or entry.get("url") or entry["endpoint"])
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(values.items())]
     return "\n".join(["# To be sourced by a shell: . .sandbox/env", *lines, f"export PATH={shlex.quote(str(directory / 'bin'))}:$PATH"]) + "\n"
 

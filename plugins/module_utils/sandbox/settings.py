@@ -39,10 +39,18 @@ PORTS = {
     "front_redis": 32,
     "front_neo4j": 34,
     "front_object_store": 36,
+    "front_backend": 38,
     "link_postgresql": 40,
     "link_redis": 42,
+    "backend": 50,
+    "worker": 51,
+    "prometheus": 60,
+    "alertmanager": 61,
+    "node_exporter": 62,
+    "postgres_exporter": 63,
+    "redis_exporter": 64,
 }
-SHARED_PORTS = {"aws": 0}
+SHARED_PORTS = {"aws": 0, "stripe_mock": 1, "stripe_mock_tls": 3, "traffic": 2}
 
 
 @dataclass(frozen=True)

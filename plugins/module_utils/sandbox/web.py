@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,11 @@ else:
 
 @dataclass(frozen=True)
 class Answer:
-    """Status and body of an answer."""
+    """Status, body and headers of an answer; the headers' names in lower case."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
         """The body as JSON."""
@@ -53,4 +55,4 @@ def request(
             answer = pool.request(method, url, body=body, headers=headers, timeout=timeout, retries=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise NotReady(f"{url} does not answer: {error}") from error
-        return Answer(answer.status, answer.data)
+        return Answer(answer.status, answer.data, {name.lower(): value for name, value in answer.headers.items()})

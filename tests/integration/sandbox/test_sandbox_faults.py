@@ -28,9 +28,16 @@ REGIONAL = (
     "neo4j",
     "object_store",
     "toxiproxy",
+    "backend",
+    "worker",
+    "prometheus",
+    "alertmanager",
+    "node_exporter",
+    "postgres_exporter",
+    "redis_exporter",
 )
-SERVERS = [*((name, region) for name in REGIONAL for region in REGIONS), ("aws", None)]
-FRONTS = ("pgbouncer", "redis", "neo4j", "object_store")
+SERVERS = [*((name, region) for name in REGIONAL for region in REGIONS), ("aws", None), ("stripe_mock", None)]
+FRONTS = ("pgbouncer", "redis", "neo4j", "object_store", "backend")
 
 
 @pytest.mark.faults(sample=3)

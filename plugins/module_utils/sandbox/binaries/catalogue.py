@@ -107,6 +107,11 @@ def _kubernetes(name: str, *arguments: str, kubebuilder: bool = False) -> Compon
     return Component(name, KUBERNETES, "Apache-2.0", recipe, Version(arguments or ("--version",), r"v(\d+\.\d+\.\d+)"), kubebuilder=kubebuilder)
 
 
+def _exporter(name: str, version: str, licence: str) -> Component:
+    recipe = DebianPackages((name,), "/usr/bin", services=(f"{name}.service",))
+    return Component(name, version, licence, recipe, Version(same=1), programs=((name, name),))
+
+
 COMPONENTS: tuple[Component, ...] = (
     Component("etcd", ETCD, "Apache-2.0", GoBuild("etcd", "go.etcd.io/etcd/server/v3"), kubebuilder=True),
     Component("etcdctl", ETCD, "Apache-2.0", GoBuild("etcd", "go.etcd.io/etcd/etcdctl/v3"), Version(("version",))),
@@ -151,6 +156,15 @@ COMPONENTS: tuple[Component, ...] = (
         Version(pattern=r"v=(\d+\.\d+\.\d+)", same=1), programs=(("redis-server", "redis-server"),),
     ),
     Component("redis-cli", "7.0", "BSD-3-Clause", DebianPackages(("redis-tools",), "/usr/bin"), Version(same=1), programs=(("redis-cli", "redis-cli"),)),
+    Component(
+        "prometheus", "2.42", "Apache-2.0", DebianPackages(("prometheus",), "/usr/bin", services=("prometheus.service",)),
+        Version(same=1), programs=(("prometheus", "prometheus"), ("promtool", "promtool")),
+    ),
+    _exporter("prometheus-alertmanager", "0.25", "Apache-2.0"),
+    _exporter("prometheus-node-exporter", "1.5", "Apache-2.0"),
+    _exporter("prometheus-postgres-exporter", "0.11", "Apache-2.0"),
+    _exporter("prometheus-redis-exporter", "1.45", "MIT"),
+    Component("stripe-mock", "0.203.0", "MIT", GoBuild("stripe-mock", "github.com/stripe/stripe-mock", ("-X main.version=0.203.0",)), Version(("-version",))),
     Component("openssl", "3.0", "Apache-2.0", DebianPackages(("openssl",), "/usr/bin"), Version(("version",), same=1), programs=(("openssl", "openssl"),)),
 )  # fmt: skip
 

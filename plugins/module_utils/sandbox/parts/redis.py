@@ -35,6 +35,8 @@ RULES = {
     "application": APPLICATION_RULES,
     "health": READ_ONLY_RULES,
     "replication": "resetchannels -@all +psync +replconf +ping",
+    # What the exporter asks for: no keys, and not CONFIG, which shows passwords.
+    "monitoring": "resetchannels -@all +ping +info +select +client|setname +slowlog|len +slowlog|get +latency|latest",
 }
 
 

@@ -15,7 +15,7 @@ from ..settings import REGIONS
 from ..supervisor import Program
 from ..waiting import NotReady
 
-FRONTS = ("pgbouncer", "redis", "neo4j", "object_store")
+FRONTS = ("pgbouncer", "redis", "neo4j", "object_store", "backend")
 LINKS = ("postgresql", "redis")
 
 

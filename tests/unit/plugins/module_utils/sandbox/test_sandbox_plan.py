@@ -71,6 +71,10 @@ def test_an_api_server_goes_before_its_etcd_and_postgresql_before_its_archive(co
         ("kube_apiserver", "us-west-2", ["kube-apiserver-us-west-2"]),
         ("KUBE-APISERVER", "us-west-2", ["kube-apiserver-us-west-2"]),
         ("aws", None, ["aws"]),
+        ("backend", "us-east-1", ["backend-us-east-1"]),
+        ("worker", "us-west-2", ["worker-us-west-2"]),
+        ("alertmanager", "us-west-2", ["alertmanager-us-west-2"]),
+        ("stripe-mock", None, ["stripe_mock"]),
         ("kubernetes", "us-east-1", [f"{name}-us-east-1" for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")]),
     ],
 )
@@ -81,7 +85,7 @@ def test_a_fault_is_aimed_at_the_servers_named(context: Context, component: str,
 @pytest.mark.parametrize(
     ("component", "region", "said"),
     [
-        ("mysql", "us-east-1", "there are: aws, etcd"),
+        ("mysql", "us-east-1", "there are: alertmanager, aws, backend, etcd"),
         ("redis", None, "say in which"),
         ("redis", "eu-west-1", "no region of the sandbox"),
         ("archive", "us-east-1", "no component"),
@@ -98,6 +102,7 @@ def test_a_fault_on_nothing_is_refused_with_what_there_is(context: Context, comp
         ("redis", {("us-east-1", "redis_front"), ("us-west-2", "redis_link")}),
         ("postgresql", {("us-west-2", "postgresql_link")}),
         ("pgbouncer", {("us-east-1", "pgbouncer_front")}),
+        ("backend", {("us-east-1", "backend_front")}),
         ("redis-link", {("us-west-2", "redis_link")}),
     ],
 )
@@ -107,7 +112,7 @@ def test_a_cut_takes_every_way_that_leads_to_the_component(context: Context, com
 
 @pytest.mark.parametrize("component", ["etcd", "kube-apiserver", "aws", "toxiproxy", "kubernetes"])
 def test_what_no_proxy_leads_to_cannot_be_cut(context: Context, component: str) -> None:
-    with pytest.raises(InvalidInput, match="cut, heal and slow are for: neo4j, neo4j_front"):
+    with pytest.raises(InvalidInput, match="cut, heal and slow are for: backend, backend_front, neo4j, neo4j_front"):
         faults.ways(context, component, "us-east-1")
 
 
@@ -134,7 +139,7 @@ def test_down_on_nothing_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_dry_run_on_nothing_names_every_server_and_makes_nothing(tmp_path: Path) -> None:
     result = operations.start({"directory": str(tmp_path / "s"), "data_dir": str(tmp_path / "d")}, True)
-    assert len(result["done"]) == 23
+    assert len(result["done"]) == 38
     assert list(tmp_path.iterdir()) == []
 
 

@@ -73,5 +73,5 @@ def test_every_proxy_leads_to_a_port_on_which_a_server_of_that_region_listens(tm
     parts = all_parts(context)
     listening = {(part.component, part.region): part.ports[0] for part in parts if part.ports}
     proxies = [proxy for part in parts if isinstance(part, Toxiproxy) for proxy in part.proxies()]
-    assert len(proxies) == 12
+    assert len(proxies) == 14
     assert all(listening[proxy.component, proxy.target_region] == proxy.upstream for proxy in proxies)
