@@ -23,7 +23,10 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.redis_
 from module_runs import EAST, WEST, compared, eventually, look
 
 MIB = 1024 * 1024
-OPTIONS: dict[str, dict[str, Any]] = {EAST: {"role": "primary", "replicas": 1}, WEST: {"role": "replica", "replicas": 0}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    EAST: {"role": "primary", "replicas": 1, "snapshot_seconds": 3600},
+    WEST: {"role": "replica", "replicas": 0, "snapshot_seconds": 3600},
+}
 
 
 def server_program(data: str) -> str:

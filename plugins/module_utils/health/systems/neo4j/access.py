@@ -107,6 +107,7 @@ AUTHENTICATION = Check(
     query="SHOW SETTINGS YIELD name, value WHERE name = 'dbms.security.auth_enabled'",
     runbook="runbooks/neo4j.md#authentication",
     grants=("GRANT SHOW SETTING dbms.security.auth_enabled ON DBMS TO <role>",),
+    timeout=8.0,
     run=_authentication,
 )
 
@@ -141,6 +142,7 @@ DATABASES = Check(
     system=SYSTEM,
     query="SHOW DATABASES YIELD name, address, requestedStatus, currentStatus, statusMessage, access",
     runbook="runbooks/neo4j.md#databases",
+    timeout=8.0,
     run=_databases,
 )
 
@@ -151,6 +153,7 @@ CLUSTER = Check(
     query="SHOW SERVERS YIELD name, address, state, health",
     runbook="runbooks/neo4j.md#cluster",
     grants=("GRANT SHOW SERVERS ON DBMS TO <role>",),
+    timeout=8.0,
     run=_cluster,
 )
 
@@ -161,5 +164,6 @@ REPLICATION_LAG = Check(
     query="SHOW DATABASES YIELD name, address, replicationLag",
     runbook="runbooks/neo4j.md#replication_lag",
     threshold=Threshold(degraded=1000, critical=100000, unit="transactions", source="usual practice; a copy that follows is within some hundred"),
+    timeout=8.0,
     run=_replication_lag,
 )

@@ -79,6 +79,7 @@ HEAP = Check(
     runbook="runbooks/neo4j.md#heap",
     threshold=Threshold(degraded=80, critical=95, unit="%", source="usual practice: above 80 % collections follow one another, at 100 % the server ends"),
     grants=_GRANTS,
+    timeout=8.0,
     run=_heap,
 )
 
@@ -90,6 +91,7 @@ FILES = Check(
     runbook="runbooks/neo4j.md#open_files",
     threshold=Threshold(degraded=80, critical=95, unit="%", source="usual practice: at 100 % neither connections nor store files can be opened"),
     grants=_GRANTS,
+    timeout=8.0,
     run=_files,
 )
 

@@ -94,6 +94,7 @@ INDEXES = Check(
     query="SHOW INDEXES YIELD name, state, populationPercent, failureMessage",
     runbook="runbooks/neo4j.md#indexes",
     grants=_GRANTS,
+    timeout=8.0,
     run=_indexes,
 )
 
@@ -104,5 +105,6 @@ CONSTRAINTS = Check(
     query="SHOW CONSTRAINTS YIELD name; SHOW INDEXES YIELD name",
     runbook="runbooks/neo4j.md#constraints",
     grants=_GRANTS,
+    timeout=8.0,
     run=_constraints,
 )

@@ -76,6 +76,7 @@ TRANSACTIONS = Check(
     runbook="runbooks/neo4j.md#transactions",
     threshold=Threshold(degraded=60, critical=600, unit="s", source="usual practice: no request waits a minute; what runs longer holds locks and memory"),
     grants=_GRANTS,
+    timeout=8.0,
     run=_transactions,
 )
 
@@ -87,6 +88,7 @@ BLOCKED = Check(
     runbook="runbooks/neo4j.md#blocked_transactions",
     threshold=Threshold(degraded=10, critical=60, unit="s", source="usual practice: a client has given up by then (drivers wait 30 s for a retry)"),
     grants=_GRANTS,
+    timeout=8.0,
     run=_blocked,
 )
 

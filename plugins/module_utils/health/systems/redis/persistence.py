@@ -69,14 +69,22 @@ def _rdb_save(session: Session[Node]) -> Iterator[Finding]:
 
 def _rdb_age(session: Session[Node]) -> Iterator[Finding]:
     found = _ours(session)
-    every = float(session.options.get("snapshot_seconds", _EVERY))
+    declared = session.options.get("snapshot_seconds")
+    every = _EVERY if declared is None else float(declared)
     if every <= 0:
         raise NotApplicable("snapshots are declared to be off (health option snapshot_seconds is 0)")
+    if declared is None and found.number("aof_enabled") == 1 and found.number("rdb_last_bgsave_time_sec") < 0:
+        raise NotApplicable(
+            "no snapshot was taken since its start, and the append-only file keeps everything; declare snapshot_seconds if there should be some"
+        )
     changes = found.number("rdb_changes_since_last_save")
     age = max(0.0, found.now - found.number("rdb_last_save_time"))
-    running = found.number("rdb_bgsave_in_progress") == 1
-    late = 0.0 if not changes or running else max(0.0, age - every)
-    how = "one is being taken" if running else "nothing was written since" if not changes else f"{changes:.0f} changes since"
+    late = max(0.0, age - every) if changes else 0.0
+    how = f"{changes:.0f} changes since" if changes else "nothing was written since"
+    if found.number("rdb_bgsave_in_progress") == 1:
+        # One that is being taken is late only by the time that it takes.
+        taking = max(0.0, found.number("rdb_current_bgsave_time_sec"))
+        late, how = min(late, taking), f"{how}; one has been being taken for {taking:.0f} s"
     yield Finding(observed=round(late), message=f"the last snapshot is {age:.0f} s old, {how}; one is due every {every:.0f} s")
 
 

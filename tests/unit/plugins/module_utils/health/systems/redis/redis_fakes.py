@@ -46,6 +46,8 @@ def info(**change: Any) -> dict[str, Any]:
         "mem_fragmentation_bytes": 60 * MIB,
         "rdb_changes_since_last_save": 0,
         "rdb_bgsave_in_progress": 0,
+        "rdb_current_bgsave_time_sec": -1,
+        "rdb_last_bgsave_time_sec": 0,
         "rdb_last_save_time": int(time.time()) - 86400,
         "rdb_last_bgsave_status": "ok",
         "aof_enabled": 1,

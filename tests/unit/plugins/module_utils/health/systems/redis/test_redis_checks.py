@@ -80,6 +80,21 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = {
     "snapshot failed": ({"rdb_last_bgsave_status": "err"}, PRIMARY, {"redis.rdb_save": "critical"}),
     "snapshot late": ({"rdb_changes_since_last_save": 5, "rdb_last_save_time": int(time.time()) - 4500}, PRIMARY, {"redis.rdb_age": "degraded"}),
     "snapshot very late": ({"rdb_changes_since_last_save": 5, "rdb_last_save_time": int(time.time()) - 99999}, PRIMARY, {"redis.rdb_age": "critical"}),
+    "snapshot hangs": (
+        {"rdb_changes_since_last_save": 5, "rdb_bgsave_in_progress": 1, "rdb_current_bgsave_time_sec": 4000},
+        PRIMARY,
+        {"redis.rdb_age": "degraded"},
+    ),
+    "never a snapshot, and nothing else": (
+        {"rdb_changes_since_last_save": 5, "rdb_last_bgsave_time_sec": -1, "aof_enabled": 0},
+        {"appendonly": False},
+        {"redis.rdb_age": "degraded"},
+    ),
+    "never a snapshot where some are declared": (
+        {"rdb_changes_since_last_save": 5, "rdb_last_bgsave_time_sec": -1},
+        {"snapshot_seconds": 3600},
+        {"redis.rdb_age": "degraded"},
+    ),
     "no maxmemory": ({"maxmemory": 0}, PRIMARY, {"redis.maxmemory": "degraded"}),
     "nearly full": ({"used_memory": 240 * MIB}, PRIMARY, {"redis.memory": "degraded"}),
     "full": ({"used_memory": 255 * MIB}, PRIMARY, {"redis.memory": "critical"}),
@@ -108,7 +123,7 @@ def test_a_fault_is_found_and_nothing_else(name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rdb_changes_since_last_save": 5, "rdb_bgsave_in_progress": 1}, "one is being taken"),
+        ({"rdb_changes_since_last_save": 5, "rdb_bgsave_in_progress": 1, "rdb_current_bgsave_time_sec": 0}, "being taken for 0 s"),
         ({"rdb_changes_since_last_save": 0}, "nothing was written since"),
     ],
 )
@@ -116,6 +131,11 @@ def test_an_old_snapshot_of_unchanged_data_is_not_late(change: dict[str, Any], m
     item = item_of(look(FakeNode(info(**change)), "redis.rdb_age"), "redis.rdb_age")
     assert (item["verdict"], item["observed"]) == ("ok", 0)
     assert message in item["message"]
+
+
+def test_snapshots_that_were_never_taken_are_not_missed_where_the_append_only_file_keeps_everything() -> None:
+    run = look(FakeNode(info(rdb_changes_since_last_save=5, rdb_last_bgsave_time_sec=-1)), "redis.rdb_age")
+    assert [item["verdict"] for item in run.items] == ["skipped"]
 
 
 def test_snapshots_and_aof_may_be_declared_off() -> None:
@@ -314,7 +334,9 @@ def test_a_missing_right_is_named(check: Any) -> None:
     assert f"This check needs: {'; '.join(check.grants)}" in unknown[0]["message"]
 
 
-@pytest.mark.parametrize("name", sorted(set(info()) - {"expired_stale_perc", "mem_not_counted_for_evict", "master_replid", "rdb_bgsave_in_progress"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(info()) - {"expired_stale_perc", "mem_not_counted_for_evict", "master_replid", "rdb_bgsave_in_progress", "rdb_current_bgsave_time_sec"})
+)
 def test_a_field_that_is_missing_makes_what_needs_it_unknown_and_nothing_else_bad(name: str) -> None:
     run = look(FakeNode(info(**{name: None})))
     assert set(wrong(run).values()) <= {"unknown"}, wrong(run)
