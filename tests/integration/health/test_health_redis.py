@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 import redis
+from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.context import Context
+from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.parts.redis import Redis as RedisPart
+from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.settings import Settings
 from module_runs import EAST, WEST, compared, eventually, look, wrong
 from redis_faults import FAULTS, Fault
 from redis_pair import OPTIONS, Pair, pause, server_program
@@ -197,6 +200,22 @@ def test_regions_that_are_cut_off(
     finally:
         assert run_playbook("sandbox_fault", extra_vars={**fault, "fault": "heal"}).returncode == 0
     eventually(lambda: wrong(platform()) == {}, "health after the cut", 60)
+
+
+def test_a_sandbox_that_is_older_than_the_account_gets_it(
+    platform: Callable[..., list[dict[str, Any]]], sandbox: dict[str, Any], credentials: dict[str, Any], sandbox_dir: Path
+) -> None:
+    part = RedisPart(Context(Settings(sandbox_dir, Path(sandbox["data"]), sandbox["port_base"])), WEST)
+    place = sandbox["regions"][WEST]["redis"]
+    with redis.Redis(host=place["host"], port=place["port"], username="operations", password=credentials["redis"]["operations"]) as client:
+        try:
+            assert client.acl_deluser("health") == 1
+            client.acl_save()
+        finally:
+            made = part.configure()
+    assert made == ["user health made"]
+    assert part.configure() == []
+    assert wrong(platform()) == {}
 
 
 def test_the_inventory_s_declarations_are_taken(checkout: Path, ansible_env: dict[str, str]) -> None:
