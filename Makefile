@@ -19,7 +19,7 @@ demo: setup ## Set everything up, bring the sandbox up, provision tenants on it,
 	@scripts/demo
 
 .PHONY: test
-test: setup ## Set everything up, run every gate (what CI runs)
+test: setup ## Set everything up, run every gate, with a seeded sample of the faults (what CI runs); faults and bench are apart
 	@scripts/gates lint docs unit meta sanity integration molecule
 
 .PHONY: lint docs unit meta sanity integration molecule faults bench
