@@ -62,7 +62,7 @@ class Service(Part):
 
     def program(self) -> Program:
         argv = (sys.executable, "-m", PACKAGE, self.role, str(self.home / "configuration.json"))
-        environment = {"PYTHONPATH": str(self.context.source("backend")), "PYTHONPYCACHEPREFIX": str(self.context.data / "shared" / "pycache")}
+        environment = {"PYTHONPATH": str(self.context.source("backend")), "PYTHONDONTWRITEBYTECODE": "1"}
         return Program(name=self.id, argv=argv, directory=self.home, user=self.account.name, environment=environment)
 
     def probe(self, timeout: float = 5.0) -> str:
