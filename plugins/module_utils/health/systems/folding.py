@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Optional
 
 from ...reports.model import CRITICAL, DEGRADED, OK, UNKNOWN
 from ..model import LOWER, Finding, NoData, Threshold
@@ -15,7 +16,7 @@ LIMIT = 25  # findings of one check and endpoint that are told one by one
 _NAMED = 5  # of the folded ones, how many are named
 _WORST_FIRST = (CRITICAL, UNKNOWN, DEGRADED)
 
-Limits = Callable[[str], Threshold | None]
+Limits = Callable[[str], Optional[Threshold]]  # noqa: UP045 - evaluated here, where ansible-test's pylint knows no other way to say it
 
 
 def verdict_of(finding: Finding, limits: Limits) -> str:

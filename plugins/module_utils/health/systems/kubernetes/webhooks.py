@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from ....clients.kubernetes import Object, Resource
 from ....reports.model import CRITICAL, DEGRADED
@@ -56,7 +57,7 @@ def _unserved(session: Run, where: tuple[str, str]) -> str:
 
 
 def _nowhere(session: Run) -> Iterable[Finding]:
-    configurations = [hook for kind in KINDS for group in listed(session, kind, lambda item, kind=kind: _hooks(kind.kind, item)) for hook in group]  # type: ignore[misc]
+    configurations = [hook for kind in KINDS for group in listed(session, kind, partial(_hooks, kind.kind)) for hook in group]
     problems = {where: _unserved(session, where) for where in sorted({hook.service for hook in configurations if hook.service})}
     found = []
     for hook in configurations:

@@ -40,7 +40,8 @@ OWN = frozenset(
 )
 # File names and commands are each server's own, and may hold secrets: they do not leave it.
 _OWN_KIND = re.compile(
-    r".*(_command|_conninfo|_file|_directory|_directories|_path|password.*)|recovery_target.*|krb_.*|ldap.*|ssl_(c[ar].*|key.*|crl.*|dh.*|passphrase.*)|unix_socket_.*|log_(directory|filename)"
+    r".*(_command|_conninfo|_file|_directory|_directories|_path|password.*)|recovery_target.*|krb_.*|ldap.*"
+    r"|ssl_(c[ar].*|key.*|crl.*|dh.*|passphrase.*)|unix_socket_.*|log_(directory|filename)"
 )
 _OURS = ("client", "session", "user", "database user")
 
