@@ -342,17 +342,22 @@ class Kwok(ControlPlane):
             raise NotReady(f"kwok in {self.region} is not healthy: {answer.body[-300:].decode(errors='replace')}")
 
     def configure(self) -> list[str]:
-        there = {item["metadata"]["name"] for item in self.api("GET", "/api/v1/nodes").json()["items"]}
-        done = []
-        for number in range(NODES):
-            node = self._node(number)
-            if node["metadata"]["name"] not in there:
-                answer = self.api("POST", "/api/v1/nodes", node)
-                if answer.status != 201:
-                    raise NotReady(f"node {node['metadata']['name']} cannot be made: {answer.body[-300:].decode(errors='replace')}")
-                done.append(f"node {node['metadata']['name']} made")
+        done: list[str] = []
+        # An API server whose store has just come back calls itself ready, and takes its time for the first writes.
+        wait_until(lambda: done.extend(self._nodes()), 60, f"nodes of {self.region}")
         wait_until(self._nodes_ready, 30, f"nodes of {self.region}")
-        return done + self._rights()
+        wait_until(lambda: done.extend(self._rights()), 60, f"rights in {self.region}")
+        return done
+
+    def _nodes(self) -> list[str]:
+        """The nodes, made where they are missing."""
+        there = {item["metadata"]["name"] for item in self.api("GET", "/api/v1/nodes").json()["items"]}
+        missing = [node for node in map(self._node, range(NODES)) if node["metadata"]["name"] not in there]
+        for node in missing:
+            answer = self.api("POST", "/api/v1/nodes", node)
+            if answer.status != 201:
+                raise NotReady(f"node {node['metadata']['name']} cannot be made: {answer.body[-300:].decode(errors='replace')}")
+        return [f"node {node['metadata']['name']} made" for node in missing]
 
     def _rights(self) -> list[str]:
         """What who may only look may see: the role that the collection declares, written when it differs."""
