@@ -195,9 +195,17 @@ class Stores:
             aws_access_key_id=access_key or root["access_key_id"],
             aws_secret_access_key=secret_key or root["secret_access_key"],
             verify=self.sandbox["ca_file"],
-            config=Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 4}, signature_version="s3v4", s3={"addressing_style": "path"}),
+            config=Config(
+                connect_timeout=5,
+                read_timeout=20,
+                retries={"max_attempts": 4},
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+            ),
         )
-        # The gateway leaves the body of a request that it refuses in the connection, and reads it as the next request.
+        # The gateway leaves the body of a request that it refuses unread: it would take it for the next request, and closing resets the connection,
+        # at times before its answer is read. So each request has a connection, and what may be refused has an empty body.
         client.meta.events.register("before-send.s3", _one_connection_each)
         return client
 

@@ -87,7 +87,7 @@ PROBES: dict[str, Callable[[World], Any]] = {
     "attributes": lambda w: w.client.get_object_attributes(Bucket=w.b, Key="text", ObjectAttributes=["ObjectSize"]),
     "tags": lambda w: w.client.get_object_tagging(Bucket=w.b, Key="text"),
     "signed address": presigned,
-    "put": lambda w: w.client.put_object(Bucket=w.b, Key="planted", Body=b"x"),
+    "put": lambda w: w.client.put_object(Bucket=w.b, Key="planted", Body=b""),
     "delete": lambda w: w.client.delete_object(Bucket=w.b, Key="victim"),
     "delete several": lambda w: w.client.delete_objects(Bucket=w.b, Delete={"Objects": [{"Key": "victim"}]}),
     "list": lambda w: w.client.list_objects_v2(Bucket=w.b),
@@ -96,7 +96,7 @@ PROBES: dict[str, Callable[[World], Any]] = {
     "versions": lambda w: w.client.list_object_versions(Bucket=w.b),
     "uploads": lambda w: w.client.list_multipart_uploads(Bucket=w.b),
     "parts": lambda w: w.client.list_parts(Bucket=w.b, Key="upload", UploadId=w.upload_of_b),
-    "part of an upload": lambda w: w.client.upload_part(Bucket=w.b, Key="upload", UploadId=w.upload_of_b, PartNumber=2, Body=b"x"),
+    "part of an upload": lambda w: w.client.upload_part(Bucket=w.b, Key="upload", UploadId=w.upload_of_b, PartNumber=2, Body=b""),
     "abort an upload": lambda w: w.client.abort_multipart_upload(Bucket=w.b, Key="upload", UploadId=w.upload_of_b),
     "start an upload": lambda w: w.client.create_multipart_upload(Bucket=w.b, Key="planted"),
     "copy out": lambda w: copied(w, {"Bucket": w.b, "Key": "text"}),
@@ -179,7 +179,7 @@ def test_no_path_leads_out_of_a_bucket(world: World) -> None:
         for probe in (lambda w, key=key: w.client.get_object(Bucket=w.a, Key=key), lambda w, key=key: copied(w, {"Bucket": w.a, "Key": key})):
             assert attempt(probe, world) != "leaked", key
         planted = key.replace("text", "planted")
-        attempt(lambda w, planted=planted: w.client.put_object(Bucket=w.a, Key=planted, Body=b"x"), world)
+        attempt(lambda w, planted=planted: w.client.put_object(Bucket=w.a, Key=planted, Body=b""), world)
     found = {version["Key"] for version in world.root.list_object_versions(Bucket=world.b)["Versions"]}
     assert found <= {"text", "victim", "planted", "upload"}
     assert "planted" not in {entry["Key"] for entry in world.root.list_objects_v2(Bucket=world.b)["Contents"]}
