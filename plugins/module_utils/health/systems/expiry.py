@@ -58,13 +58,13 @@ def of_der(data: bytes, what: str) -> Expiry:
     return Expiry(_named(certificate), certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
 
-def of_pem(data: bytes, what: str) -> Expiry:
-    """The one of a bundle that expires first: without any of them, the chain does not hold. Raises NoData if there is none."""
+def of_pem(data: bytes, what: str, *, alternatives: bool = False) -> Expiry:
+    """The one of a chain that expires first, for without any of them it does not hold; of alternatives the last. Raises NoData if there is none."""
     from cryptography import x509
 
     try:
         chain: Sequence[Any] = x509.load_pem_x509_certificates(data)
     except ValueError as error:
         raise NoData(f"{what} is no certificate ({error})") from error
-    first = min(chain, key=lambda one: one.not_valid_after_utc)
-    return Expiry(_named(first), first.not_valid_before_utc, first.not_valid_after_utc)
+    counts = (max if alternatives else min)(chain, key=lambda one: one.not_valid_after_utc)
+    return Expiry(_named(counts), counts.not_valid_before_utc, counts.not_valid_after_utc)

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from ....clients.aws import AwsClient, connect
@@ -60,8 +58,6 @@ def _open(connection: Mapping[str, Any], seconds: float) -> Account:
 
 def link(connection: Mapping[str, Any]) -> Link[Account]:
     """How the runner reaches AWS."""
-    with suppress(ImportError):  # loading the library takes none of AWS's time; that it is missing is told when it is needed
-        importlib.import_module("boto3")
     return Link(
         connect=lambda seconds: _open(connection, seconds),
         answers=lambda account, _seconds: account.identity(),

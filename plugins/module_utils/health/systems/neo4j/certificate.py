@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator
 
 from ....clients.neo4j import Neo4jClient
 from ....common.errors import Unreachable
 from ....reports.model import CRITICAL
-from ...model import LOWER, Check, Finding, NoData, NotApplicable, Session, Threshold
+from ...model import Check, Finding, NotApplicable, Session
+from .. import expiry
 from .graph import SYSTEM
 
-_DAY = 86400.0
 _PORT = 7687
 
 
@@ -31,32 +29,28 @@ def address(uri: str) -> tuple[str, int]:
     return host, int(port or _PORT)
 
 
-def expiry(uri: str, ca_file: str | None, seconds: float) -> datetime:
-    """Until when the server's certificate holds. Raises ssl.SSLCertVerificationError if it is not accepted, Unreachable, NoData."""
+def shown(uri: str, ca_file: str | None, seconds: float) -> bytes:
+    """The server's certificate (DER). Raises ssl.SSLCertVerificationError if it is not accepted, Unreachable."""
     host, port = address(uri)
     context = ssl.create_default_context(cafile=ca_file or None)
     try:
         with socket.create_connection((host, port), timeout=seconds) as plain, context.wrap_socket(plain, server_hostname=host) as stream:
-            certificate: Mapping[str, Any] = stream.getpeercert() or {}
+            return stream.getpeercert(binary_form=True) or b""
     except ssl.SSLCertVerificationError:
         raise
     except OSError as error:
         raise Unreachable(f"{host}:{port} did not show its certificate: {error}") from error
-    if "notAfter" not in certificate:
-        raise NoData(f"{host}:{port} showed a certificate without an end")
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
 
 
 def _certificate(session: Session[Neo4jClient]) -> Iterator[Finding]:
     if session.client.tls is None:
         raise NotApplicable("the connection is declared without TLS")
     try:
-        until = expiry(*session.client.tls, CERTIFICATE.timeout)
+        certificate = shown(*session.client.tls, CERTIFICATE.timeout)
     except ssl.SSLCertVerificationError as error:
         yield Finding(observed=error.verify_message, verdict=CRITICAL, message=f"its certificate is not accepted: {error.verify_message}")
         return
-    days = (until - session.now).total_seconds() / _DAY
-    yield Finding(observed=round(days, 1), message=f"its certificate holds until {until:%Y-%m-%d}, {days:.0f} d")
+    yield expiry.of_der(certificate, "what it showed").finding(session.now, "its certificate")
 
 
 CERTIFICATE = Check(
@@ -65,6 +59,7 @@ CERTIFICATE = Check(
     system=SYSTEM,
     query="openssl s_client -connect <host>:7687 -servername <host> </dev/null | openssl x509 -noout -enddate",
     runbook="runbooks/neo4j.md#certificate",
-    threshold=Threshold(degraded=30, critical=7, unit="d", worse=LOWER, source="usual practice: a renewal takes days where people have to approve it"),
+    threshold=expiry.THRESHOLD,
+    variants=expiry.VARIANTS,
     run=_certificate,
 )

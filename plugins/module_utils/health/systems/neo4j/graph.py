@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any, LiteralString
 
 from ....clients.neo4j import SYSTEM_DATABASE, Neo4jClient, connect
@@ -109,8 +107,6 @@ def _close(client: Neo4jClient) -> None:
 
 def link(connection: Mapping[str, Any]) -> Link[Neo4jClient]:
     """How the runner reaches the graph. ``connection``: see connection_neo4j."""
-    with suppress(ImportError):  # loading the driver takes none of the server's time; that it is missing is told when it is needed
-        importlib.import_module("neo4j")
     return Link(
         connect=lambda seconds: _open(connection, seconds),
         answers=_answers,

@@ -37,7 +37,7 @@ def _heap(session: Session[Neo4jClient]) -> Iterator[Finding]:
         raise NoData(f"the memory pool {name} has no limit")
     left = float(after["used"])
     if left == 0 == float(after["committed"]):
-        yield Finding(observed=0, verdict=OK, message=f"{name} has not been collected yet; {float(usage['used']) / _MIB:.0f} of {limit / _MIB:.0f} MiB")
+        yield Finding(verdict=OK, message=f"{name} has not been collected yet; {float(usage['used']) / _MIB:.0f} of {limit / _MIB:.0f} MiB")
         return
     # What is in use between two collections says nothing: most of it is waiting to be collected.
     yield Finding(

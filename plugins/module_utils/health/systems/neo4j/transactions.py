@@ -63,9 +63,8 @@ def _failed(session: Session[Neo4jClient]) -> Iterator[Finding]:
     whole = sum(up.values())
     message = f"{up['rollbacks_write']:.0f} of {whole:.0f} writing transactions since the last run"
     if whole < _FEW:
-        yield Finding(observed=0, verdict=OK, message=f"{message}; too few to judge by")
-    else:
-        yield Finding(observed=round(100 * up["rollbacks_write"] / whole, 2), message=message)
+        raise NotApplicable(f"{message}; too few to judge by")
+    yield Finding(observed=round(100 * up["rollbacks_write"] / whole, 2), message=message)
 
 
 TRANSACTIONS = Check(

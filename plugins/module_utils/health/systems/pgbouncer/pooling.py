@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from ....reports.model import CRITICAL
 from ...model import Check, Finding, NoData, Session, Threshold
 from ...reading import reviewed
-from ..postgresql.certificate import VALIDITY, findings
+from .. import expiry
+from ..postgresql.certificate import findings
 from ..postgresql.ranking import duration, worst
 from ..postgresql.server import tenants_of
 from .console import GRANTS, RUNBOOK, SYSTEM, Console, databases, pools
@@ -96,6 +97,7 @@ CERTIFICATE: Check[Console] = Check(
     system=SYSTEM,
     query="openssl s_client -starttls postgres -connect <host>:<port> </dev/null | openssl x509 -noout -enddate -subject",
     runbook=f"{RUNBOOK}#certificate",
-    threshold=VALIDITY,
+    threshold=expiry.THRESHOLD,
+    variants=expiry.VARIANTS,
     run=_certificate,
 )

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import LiteralString
 
+from ....common.errors import InvalidInput
 from ....platform_database.names import APPLICATION, MIGRATIONS, OPERATIONS
 from ....reports.model import CRITICAL, OK
 from ...comparisons import finding
-from ...model import Check, Comparison, Finding, NotApplicable, Session, Side
+from ...model import Check, Comparison, Finding, Session, Side
 from . import counters
 from .server import MONITOR, RUNBOOK, Server, only_primary, settings, state
 
@@ -47,7 +48,7 @@ def _role(session: Session[Server]) -> Iterator[Finding]:
     actual = STANDBY if state(session)["recovering"] else PRIMARY
     declared = session.options.get("role")
     if declared not in (None, PRIMARY, STANDBY):
-        raise NotApplicable(f"the inventory declares the role {declared}; there are {PRIMARY} and {STANDBY}")
+        raise InvalidInput("Health options of postgresql", [f"role is {PRIMARY} or {STANDBY}, not {declared}"])
     if declared is None:
         yield Finding(verdict=OK, message=f"it answers, as a {actual}; the inventory does not say which it should be (options: role)")
     elif declared == actual:

@@ -14,20 +14,14 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 from ....common.errors import Unreachable
-from ....common.lazy import LazyModule
-from ...model import LOWER, Check, Finding, NoData, NotApplicable, Session, Threshold
+from ...model import Check, Finding, NoData, NotApplicable, Session
+from .. import expiry
 from .server import RUNBOOK, Server
-
-x509 = LazyModule("cryptography.x509")
 
 # PostgreSQL's protocol: length, and the code that asks for TLS.
 _REQUEST = struct.pack("!ii", 8, 80877103)
 _TIMEOUT_SECONDS = 3.0
 _SHOW: LiteralString = "openssl s_client -starttls postgres -connect <host>:<port> </dev/null | openssl x509 -noout -enddate -subject"
-
-VALIDITY = Threshold(
-    degraded=30, critical=7, worse=LOWER, unit="d", source="Production Deployment Guide, checklist: SSL certificates valid (expires > 30 days)"
-)
 
 
 def served(params: Mapping[str, Any], timeout: float = _TIMEOUT_SECONDS) -> bytes | None:
@@ -45,11 +39,6 @@ def served(params: Mapping[str, Any], timeout: float = _TIMEOUT_SECONDS) -> byte
             return secured.getpeercert(binary_form=True)
 
 
-def days_left(certificate: Any, now: datetime) -> float:
-    """Until it expires; below 0 if it has."""
-    return float((certificate.not_valid_after_utc - now).total_seconds() / 86400)
-
-
 def findings(params: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
     """About the server's certificate, and those that are trusted to sign it. Raises NotApplicable without TLS, by declaration."""
     if params.get("sslmode") == "disable":
@@ -61,18 +50,11 @@ def findings(params: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
         raise Unreachable(f"{where} did not show its certificate: {error}") from error
     if shown is None:
         raise NoData(f"{where} offers no TLS")
-    certificate = x509.load_der_x509_certificate(shown)
-    left = days_left(certificate, now)
-    yield Finding(observed=round(left, 2), message=f"{certificate.subject.rfc4514_string()} expires {certificate.not_valid_after_utc:%Y-%m-%d}")
+    yield expiry.of_der(shown, where).finding(now, "the server's certificate")
     if params.get("sslrootcert"):
-        roots = x509.load_pem_x509_certificates(Path(str(params["sslrootcert"])).read_bytes())
         # One that is valid is enough: bundles keep old ones beside new ones.
-        last = max(roots, key=lambda root: days_left(root, now))
-        yield Finding(
-            observed=round(days_left(last, now), 2),
-            name="ca",
-            message=f"the last of {len(roots)} trusted certificates expires {last.not_valid_after_utc:%Y-%m-%d}",
-        )
+        roots = Path(str(params["sslrootcert"])).read_bytes()
+        yield expiry.of_pem(roots, "sslrootcert", alternatives=True).finding(now, "the last of the trusted certificates", name="ca")
 
 
 def _certificate(session: Session[Server]) -> Iterator[Finding]:
@@ -85,6 +67,7 @@ CERTIFICATE: Check[Server] = Check(
     system="postgresql",
     query=_SHOW,
     runbook=f"{RUNBOOK}#certificate",
-    threshold=VALIDITY,
+    threshold=expiry.THRESHOLD,
+    variants=expiry.VARIANTS,
     run=_certificate,
 )

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import LiteralString
 
+from ....common.errors import OpsError
 from ...comparisons import finding
-from ...model import Check, Comparison, Finding, NotApplicable, Session, Side, Threshold
+from ...model import Check, Comparison, Finding, NoData, NotApplicable, Session, Side, Threshold
 from .ranking import duration
 from .server import RUNBOOK, Server, state
 
@@ -27,17 +28,20 @@ _HEARTBEAT: LiteralString = (
 )
 
 
-def _nothing(session: Session[Server], reason: str) -> NotApplicable:
+def _nothing(session: Session[Server], reason: str) -> OpsError:
+    """Nobody can say how late a standby is. That is fine only where it is declared."""
+    if session.options.get("heartbeat", True):
+        return NoData(f"{reason}; where none is meant to be, say so (health option heartbeat: false)")
     session.facts["heartbeat"] = {"recovering": bool(state(session)["recovering"]), "at": None, "reason": reason}
-    return NotApplicable(reason)
+    return NotApplicable(f"{reason}, and none is declared (health option heartbeat)")
 
 
 def _heartbeat(session: Session[Server]) -> Iterator[Finding]:
     if not session.client.rows(_MADE)[0]["made"]:
-        raise _nothing(session, "this database has no heartbeat (leanvibe_private.heartbeat); the role leanvibe.ops.platform_database makes it")
+        raise _nothing(session, "this database has no heartbeat (leanvibe_private.heartbeat), which the role leanvibe.ops.platform_database makes")
     row = session.client.rows(_HEARTBEAT)[0]
     if row["at"] is None:
-        raise _nothing(session, "no heartbeat was ever written: nothing that writes it is deployed")
+        raise _nothing(session, "no heartbeat was ever written: nothing that writes it is deployed or works")
     recovering = bool(state(session)["recovering"])
     session.facts["heartbeat"] = {"recovering": recovering, "at": row["at"], "reason": ""}
     if recovering:

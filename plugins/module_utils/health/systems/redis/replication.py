@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ....common.errors import InvalidInput
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ...comparisons import finding
 from ...model import Check, Comparison, Finding, NoData, NotApplicable, Session, Side, Threshold
@@ -61,8 +62,10 @@ def _names(online: Sequence[Replica]) -> dict[str, str]:
 def _role(session: Session[Node]) -> Iterator[Finding]:
     found = info(session)
     declared = session.options.get("role")
-    if declared not in (PRIMARY, REPLICA):
+    if declared is None:
         raise NotApplicable(f"the inventory does not say which role this node has (health option role: {PRIMARY} or {REPLICA}); it is a {found.role}")
+    if declared not in (PRIMARY, REPLICA):
+        raise InvalidInput("Health options of redis", [f"role is {PRIMARY} or {REPLICA}, not {declared}"])
     if found.role == declared:
         yield Finding(observed=found.role, verdict=OK, message=f"{declared}, as declared")
     else:

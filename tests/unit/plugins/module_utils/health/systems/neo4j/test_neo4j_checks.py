@@ -22,7 +22,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.health.comparisons im
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.results import Run
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.runner import Limits, Link, Selection, run_checks
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.neo4j import CHECKS, COMPARISONS
-from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.neo4j.certificate import address, expiry
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.neo4j.certificate import address, shown
 from ansible_collections.leanvibe.ops.plugins.module_utils.tenants.systems.neo4j_community import RULES
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -206,7 +206,7 @@ def test_a_fault_is_found_and_nothing_else(name: str) -> None:
 def test_memory_that_waits_to_be_collected_is_not_taken_for_used() -> None:
     assert item_of(look(Graph(**{"CALL dbms.queryJmx('java": [pool(399 * MIB, 50 * MIB), process()]})), "neo4j.heap")["observed"] == 12.5
     young = item_of(look(Graph(**{"CALL dbms.queryJmx('java": [pool(100 * MIB, 0, committed=0), process()]})), "neo4j.heap")
-    assert young["verdict"] == "ok"
+    assert (young["verdict"], young["observed"]) == ("ok", None)
     assert "not been collected yet" in young["message"]
     assert wrong(look(Graph(**{"CALL dbms.queryJmx('java": [process()]}), "neo4j.heap")) == {"neo4j.heap": "unknown"}
 
@@ -230,8 +230,11 @@ def test_failed_transactions_are_a_share_between_two_readings() -> None:
     first = look(Graph("enterprise"))
     assert item_of(first, "neo4j.failed_transactions")["verdict"] == "skipped"
     assert first.facts["counters"] == {"committed_write": 1000, "rollbacks_write": 10}
+    few = item_of(
+        look(Graph("enterprise"), "neo4j.failed_transactions", counters_before={"committed_write": 990, "rollbacks_write": 9}), "neo4j.failed_transactions"
+    )
+    assert (few["verdict"], few["observed"], "1 of 11" in few["message"]) == ("skipped", None, True)
     for before, expected in (
-        ({"committed_write": 990, "rollbacks_write": 9}, {}),
         ({"committed_write": 960, "rollbacks_write": 0}, {"neo4j.failed_transactions": "degraded"}),
         ({"committed_write": 995, "rollbacks_write": -15}, {"neo4j.failed_transactions": "critical"}),
         ({"committed_write": 2000, "rollbacks_write": 0}, {}),
@@ -354,7 +357,7 @@ def test_a_server_without_tls_is_unreachable_for_its_certificate() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         uri = f"bolt+s://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(Unreachable, match="did not show its certificate"):
-            expiry(uri, None, 0.2)
+            shown(uri, None, 0.2)
 
 
 def test_a_client_knows_whether_it_uses_tls(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_a_replica_that_is_well_is_well() -> None:
 
 FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = {
     "role": ({}, {"role": "replica"}, {"redis.role": "critical"}),
+    "role misspelt": ({}, {"role": "replca"}, {"redis.role": "unknown"}),
     "writable replica": ({**REPLICA_OF, "slave_read_only": 0}, {"role": "replica"}, {"redis.role": "degraded"}),
     "link down": (
         {**REPLICA_OF, "master_link_status": "down", "master_link_down_since_seconds": 42},
