@@ -11,12 +11,16 @@ DOCUMENTATION = r"""
 module: health_report
 short_description: Conclude a health run with a report
 version_added: 0.1.0
+requirements:
+  - slack-sdk, with O(slack)
+  - pagerduty, with O(pagerduty)
 description:
   - Takes what the checks of all endpoints found, compares endpoints with each other and the run with the last one, sets waived findings aside, and
-    writes the report as JSON and HTML, on request also for Prometheus and as JUnit XML.
+    writes the report as JSON and HTML, on request also for Prometheus and as JUnit XML, and sends what it says to Slack, by e-mail and to PagerDuty.
   - Says whether the run fails; it does not fail by itself. It fails if its inputs are wrong or the report cannot be written.
   - In check mode, or with O(check), the report's name ends in C(-check), C(latest.json) and C(latest.html) stay as they are, nothing is added to the
-    history, and no other output is written.
+    history, no other output is written, and nothing is sent; the report's notes say what would be.
+  - A sink that fails (O(slack), O(mail), O(pagerduty)) is a finding C(health.sinks), C(degraded), and changes nothing else.
 author:
   - LeanVibe Operations (@leanvibe)
 extends_documentation_fragment:
@@ -35,8 +39,8 @@ attributes:
 options:
   step:
     description:
-      - V(inputs) only checks O(profile), O(only), O(without), O(thresholds), O(waivers) and O(fail_on), before anything is asked. With O(environment)
-        and O(report_dir) or O(history_dir) it also returns what the last run counted.
+      - V(inputs) only checks O(profile), O(only), O(without), O(thresholds), O(waivers), O(fail_on) and the sinks, before anything is asked. With
+        O(environment) and O(report_dir) or O(history_dir) it also returns what the last run counted.
     type: str
     choices: [inputs, conclude]
     default: conclude
@@ -143,6 +147,116 @@ options:
   junit_file:
     description: File for JUnit XML.
     type: path
+  slack:
+    description: A message to Slack. None is sent unless this is given, nor if there is nothing to tell.
+    type: dict
+    suboptions:
+      at_least:
+        description:
+          - From which verdict on findings are told, and what is resolved of them; with nothing to tell, nothing is sent.
+          - V(ok) sends a message after every run.
+        type: str
+        choices: [critical, unknown, degraded, ok]
+        default: degraded
+      only_new:
+        description: Whether to tell only of findings that are new, or have got worse, since the last run, and of those that are resolved.
+        type: bool
+        default: false
+      timeout:
+        description: Seconds for all of it.
+        type: float
+        default: 10.0
+      ca_file:
+        description: Certificates of authorities to trust, in place of the system's.
+        type: path
+      webhook_url:
+        description: Address of an incoming webhook, a secret. This or O(slack.token).
+        type: str
+      token:
+        description: A bot's token with the right C(chat:write), a secret; with O(slack.channel).
+        type: str
+      channel:
+        description: Id or name of the channel that O(slack.token) writes to.
+        type: str
+      api_url:
+        description: Where the API is that takes O(slack.token).
+        type: str
+        default: https://slack.com/api/
+  mail:
+    description: An e-mail, plain text. None is sent unless this is given, nor if there is nothing to tell.
+    type: dict
+    suboptions:
+      at_least:
+        description: As in O(slack.at_least).
+        type: str
+        choices: [critical, unknown, degraded, ok]
+        default: degraded
+      only_new:
+        description: As in O(slack.only_new).
+        type: bool
+        default: false
+      timeout:
+        description: Seconds for all of it.
+        type: float
+        default: 10.0
+      ca_file:
+        description: Certificates of authorities to trust, in place of the system's.
+        type: path
+      host:
+        description: The mail server.
+        type: str
+        required: true
+      port:
+        description: Its port; usually 587 for V(starttls) and 465 for V(tls).
+        type: int
+        default: 587
+      security:
+        description: How the connection is encrypted. The server's certificate is always checked. V(none) is refused together with a password.
+        type: str
+        choices: [starttls, tls, none]
+        default: starttls
+      username:
+        description: Account on the server; with O(mail.password).
+        type: str
+      password:
+        description: Its password.
+        type: str
+      sender:
+        description: Who it is from.
+        type: str
+        required: true
+      to:
+        description: Who it is for.
+        type: list
+        elements: str
+        required: true
+  pagerduty:
+    description:
+      - One event for each finding (Events API v2), with environment, check and subject as its C(dedup_key). It is resolved when the finding is gone,
+        waived, or no longer as bad as O(pagerduty.at_least); what a run did not look at stays open.
+      - What is open there is kept in C(<report_dir>/health/pagerduty.json), so that what could not be resolved in one run is resolved in the next.
+    type: dict
+    suboptions:
+      at_least:
+        description: From which verdict on findings become events.
+        type: str
+        choices: [critical, unknown, degraded]
+        default: unknown
+      timeout:
+        description: Seconds for all events together. New ones go first.
+        type: float
+        default: 10.0
+      ca_file:
+        description: Certificates of authorities to trust, in place of the system's.
+        type: path
+      routing_key:
+        description: Key of the integration, a secret.
+        type: str
+        required: true
+      api_url:
+        description: Where the API is. Accounts in the EU have their own.
+        type: str
+        default: https://events.pagerduty.com
   show:
     description: Whether to show the summary, coloured if the output is a terminal.
     type: bool
@@ -172,6 +286,12 @@ EXAMPLES = r"""
         reason: needed by the yearly audit in January
         owner: alice
         expires: "2027-01-31"
+    slack:
+      webhook_url: "{{ vault_slack_webhook_url }}"
+      only_new: true
+    pagerduty:
+      routing_key: "{{ vault_pagerduty_routing_key }}"
+      at_least: critical
   register: report
 
 - name: End as the verdict says
@@ -229,10 +349,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.common.errors import OpsError
 from ..module_utils.health.arguments import REPORT, REPORT_NEEDS
 from ..module_utils.health.conclude import perform
+from ..module_utils.health.sinks import SINKS
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=REPORT, required_if=REPORT_NEEDS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**REPORT, **SINKS}, required_if=REPORT_NEEDS, supports_check_mode=True)
     try:
         result = perform({**module.params, "check": module.params["check"] or module.check_mode})
     except OpsError as error:

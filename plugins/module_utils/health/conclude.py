@@ -19,8 +19,8 @@ from ..reports.health_text import health_summary
 from ..reports.junit import render_junit
 from ..reports.model import CHECK_VERDICTS, DEGRADED, SKIPPED, UNKNOWN, Insights, Item, Report
 from ..reports.prometheus import render_prometheus
-from ..reports.writer import PRIVATE, READABLE, now, put, write
-from . import catalogue, inputs
+from ..reports.writer import PRIVATE, READABLE, now, put, target, write
+from . import catalogue, inputs, sinks
 from .decision import NEWS, decide
 from .gathering import Gathered, gather, own
 from .history import Assessment, FileStore, Loaded, Past, Store, assess, moment, points, series, values_of
@@ -174,15 +174,15 @@ def _outputs(report: Report, params: Mapping[str, Any]) -> tuple[list[str], list
     return paths, problems
 
 
-def _amended(report: Report, problems: Sequence[str], fail_on: Sequence[str]) -> Report:
-    """The report with what could not be written or kept as findings, so that it is seen and not only logged."""
+def _amended(report: Report, problems: Mapping[str, str], fail_on: Sequence[str]) -> Report:
+    """The report with what could not be written, kept or sent as findings, so that it is seen and not only logged."""
     items = [*report.items]
-    for number, problem in enumerate(problems, 1):
-        item = own(catalogue.SINKS, f"{CONTROL}/outputs/{number}", DEGRADED, problem, "playbooks/health.yml")
+    for name, problem in problems.items():
+        item = own(catalogue.SINKS, f"{CONTROL}/{name}", DEGRADED, problem, "playbooks/health.yml")
         items.append(_item({**item, "since": report.started, "status": "new"}))
     told = report.insights
     if told is not None and DEGRADED in fail_on:
-        told = replace(told, failed=True, decision=f"fails: {len(problems)} output(s) could not be written")
+        told = replace(told, failed=True, decision=f"fails: {len(problems)} output(s) could not be written or sent")
     return replace(report, items=items, insights=told)
 
 
@@ -214,6 +214,9 @@ def conclude(params: Mapping[str, Any], known: Sequence[About] | None = None, st
     params = {**params, "questions": {about.id: about.question for about in known}}
     loaded = store.load(params["environment"], moment(params["started"]))
     report, past = make(params, known, loaded)
+    page = str(target(report, params["report_dir"]).with_suffix(".html"))
+    if report.check_mode:
+        report = replace(report, notes=[*report.notes, *sinks.rehearse(params, report, page)])
     path = write(report, params["report_dir"], html=render_health(report))
     paths, problems = _outputs(report, params)
     if not report.check_mode:
@@ -221,8 +224,12 @@ def conclude(params: Mapping[str, Any], known: Sequence[About] | None = None, st
             store.add(past)  # after the report: what nobody has been shown must not count as known to the next run
         except OpsError as error:
             problems.append(error.message)
-    if problems:
-        report = _amended(report, problems, params["fail_on"])
+    told = {f"outputs/{number}": problem for number, problem in enumerate(problems, 1)}
+    if not report.check_mode:
+        before = _amended(report, told, params["fail_on"]) if told else report
+        told |= {f"sinks/{sink}": problem for sink, problem in sinks.deliver(params, before, page).items()}
+    if told:
+        report = _amended(report, told, params["fail_on"])
         write(report, params["report_dir"], html=render_health(report))
     return {
         "changed": False,
@@ -230,7 +237,7 @@ def conclude(params: Mapping[str, Any], known: Sequence[About] | None = None, st
         "failing": report.insights is not None and report.insights.failed,
         "counts": report.counts,
         "path": str(path),
-        "paths": [str(path), str(path.with_suffix(".html")), *paths],
-        "summary": health_summary(report, str(path.with_suffix(".html"))),
+        "paths": [str(path), page, *paths],
+        "summary": health_summary(report, page),
         "new": sum(item.status in NEWS for item in report.items if item.verdict in BAD),
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..common.errors import InvalidInput
-from . import thresholds, waivers
+from . import sinks, thresholds, waivers
 from .model import About
 from .runner import Selection
 from .waivers import BAD, Waiver
@@ -36,6 +36,7 @@ def read(params: Mapping[str, Any], catalogue: Sequence[About]) -> Inputs:
     wrong = selection.mistakes(known)
     wrong += thresholds.mistakes(params["thresholds"], catalogue)
     wrong += waivers.mistakes(params["waivers"], known)
+    wrong += sinks.mistakes(params)
     wrong += [f"fail_on: {word} is no verdict of a finding; there are {', '.join(BAD)}" for word in params["fail_on"] if word not in BAD]
     if wrong:
         raise InvalidInput("The health run is refused (health_thresholds, health_waivers, health_profile, fail_on)", wrong)
