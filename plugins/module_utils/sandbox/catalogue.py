@@ -11,7 +11,8 @@ from .parts.archive import Archive
 from .parts.aws import Aws
 from .parts.backend import Backend, Traffic, Worker
 from .parts.etcd import Etcd
-from .parts.kubernetes import KubeApiserver, KubeControllerManager, KubeScheduler, Kwok
+from .parts.kubernetes import KubeApiserver, KubeControllerManager, KubeScheduler
+from .parts.kwok import Kwok
 from .parts.monitoring import Alertmanager, NodeExporter, PostgresExporter, Prometheus, RedisExporter
 from .parts.neo4j import Neo4j
 from .parts.object_store import ObjectStore
