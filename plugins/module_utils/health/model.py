@@ -91,6 +91,7 @@ class Session(Generic[Client]):
 
     ``options`` is what the inventory says about this endpoint's checks, ``tenants`` the declared tenants the run is about (mappings with id, tier,
     region …), ``now`` the run's time. ``facts`` goes to the controller, for comparisons between endpoints; it must be JSON and hold no secret.
+    ``limits`` is About.limits of the check that runs, with the thresholds that count in this run.
     """
 
     client: Client
@@ -100,6 +101,7 @@ class Session(Generic[Client]):
     tenants: Sequence[Mapping[str, Any]] = ()
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     facts: dict[str, Any] = field(default_factory=dict)
+    limits: Callable[[str], Threshold | None] = lambda _variant: None
     _known: dict[str, tuple[Any, Exception | None]] = field(default_factory=dict, repr=False)
 
     @property

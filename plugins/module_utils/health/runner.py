@@ -172,6 +172,7 @@ class _Endpoint(Generic[Client]):
 
         def work() -> None:
             self.link.limit(self.session.client, seconds)
+            self.session.limits = check.limits
             for finding in check.run(self.session):
                 found.append(item(check, finding, self.run.place))
 

@@ -5,32 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Optional
+from collections.abc import Iterable
+from typing import Any
 
 from ...reports.model import CRITICAL, DEGRADED, OK, UNKNOWN
-from ..model import LOWER, Finding, NoData, Threshold
+from ..model import LOWER, Finding, NoData, Session
 from ..thresholds import is_number, judge
 
 LIMIT = 25  # findings of one check and endpoint that are told one by one
 _NAMED = 5  # of the folded ones, how many are named
 _WORST_FIRST = (CRITICAL, UNKNOWN, DEGRADED)
 
-Limits = Callable[[str], Optional[Threshold]]  # noqa: UP045 - evaluated here, where ansible-test's pylint knows no other way to say it
 
-
-def verdict_of(finding: Finding, limits: Limits) -> str:
+def verdict_of(finding: Finding, session: Session[Any]) -> str:
     """The verdict that the finding will get, with the thresholds that count in this run."""
     if finding.verdict is not None:
         return finding.verdict
-    threshold = limits(finding.variant)
+    threshold = session.limits(finding.variant)
     return judge(finding.observed, threshold) if threshold is not None else UNKNOWN
 
 
-def _worst_value(findings: Iterable[Finding], limits: Limits) -> float | None:
+def _worst_value(findings: Iterable[Finding], session: Session[Any]) -> float | None:
     """The worst that was measured. Nothing measured means that nothing is wrong, which is 0 of what is counted, and no value where less is worse."""
     values = [float(finding.observed) for finding in findings if is_number(finding.observed)]
-    usual = limits("")
+    usual = session.limits("")
     lower = usual is not None and usual.worse == LOWER
     if not values:
         return None if lower else 0.0
@@ -46,13 +44,13 @@ def _folded(rest: list[Finding], verdict: str) -> Finding:
     )
 
 
-def told(findings: Iterable[Finding], limits: Limits, looked_at: int, what: str, *, none_is_fine: str = "") -> list[Finding]:
+def told(session: Session[Any], findings: Iterable[Finding], looked_at: int, what: str, *, none_is_fine: str = "") -> list[Finding]:
     """The findings that are not ok, worst first and at most LIMIT + 1; if there are none, one that says how many were looked at and the worst value.
 
-    ``limits`` gives the threshold for a variant. Having looked at nothing is NoData, unless ``none_is_fine`` says why there may be none.
+    Having looked at nothing is NoData, unless ``none_is_fine`` says why there may be none.
     """
     found = list(findings)
-    verdicts = {id(finding): verdict_of(finding, limits) for finding in found}
+    verdicts = {id(finding): verdict_of(finding, session) for finding in found}
     bad = [finding for finding in found if verdicts[id(finding)] in _WORST_FIRST]
     bad.sort(key=lambda finding: (_WORST_FIRST.index(verdicts[id(finding)]), finding.name))
     if bad:
@@ -62,4 +60,4 @@ def told(findings: Iterable[Finding], limits: Limits, looked_at: int, what: str,
         if not none_is_fine:
             raise NoData(f"no {what} to look at; nothing was measured")
         return [Finding(verdict=OK, message=none_is_fine)]
-    return [Finding(observed=_worst_value(found, limits), verdict=OK, message=f"{looked_at} {what}, nothing wrong")]
+    return [Finding(observed=_worst_value(found, session), verdict=OK, message=f"{looked_at} {what}, nothing wrong")]

@@ -15,7 +15,8 @@ from ....clients.kubernetes import Object, Plain, Resource
 from ....common.errors import OpsError, Unreachable
 from ....reports.model import CRITICAL, OK
 from ...model import Finding, NoData, NotApplicable, Threshold
-from .cluster import NAMESPACES, Cluster, Run, check, listed, stamp, told
+from ..folding import told
+from .cluster import NAMESPACES, Cluster, Run, check, listed, stamp
 
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "APIService", "apiservices", namespaced=False)
@@ -90,7 +91,7 @@ def _controllers(session: Run) -> Iterable[Finding]:
         raise NotApplicable(
             "controllers leave no lease in kube-system (they elect no leader, or the provider hides them), and the option controllers names no addresses"
         )
-    return told(session, "kubernetes.controllers", found, looked_at, "controllers")
+    return told(session, found, looked_at, "controllers")
 
 
 def _unwell(cluster: Cluster, url: str) -> str:
@@ -117,7 +118,7 @@ def _service(item: Object) -> tuple[str, bool, str]:
 def _api_services(session: Run) -> Iterable[Finding]:
     services = listed(session, API_SERVICES, _service)
     bad = [Finding(verdict=CRITICAL, name=name, message=f"{name} is not served: {reason}") for name, fine, reason in services if not fine]
-    return told(session, "kubernetes.api_services", bad, len(services), "groups of the API")
+    return told(session, bad, len(services), "groups of the API")
 
 
 def answers(cluster: Cluster, _seconds: float) -> None:

@@ -18,7 +18,8 @@ from ....reports.model import DEGRADED
 from ...model import Finding, NoData, NotApplicable
 from .. import expiry
 from ..expiry import Expiry, of_der, of_pem
-from .cluster import LONG, Run, check, listed, space_of, told
+from ..folding import told
+from .cluster import LONG, Run, check, listed, space_of
 
 SECRETS = Resource("v1", "Secret", "secrets")
 SECRETS_ROLE = "leanvibe-health-tls-secrets"
@@ -102,7 +103,7 @@ def _secrets(session: Run) -> Iterable[Finding]:
             found.append(of_pem(certificate, f"tls.crt of {namespace}/{name}").finding(session.client.now, f"Secret {namespace}/{name}", **about))
         except NoData as error:
             found.append(Finding(verdict=DEGRADED, message=error.message, **about))
-    return told(session, "kubernetes.certificate_secrets", found, len(secrets), "TLS Secrets", none_is_fine="no Secrets of type kubernetes.io/tls")
+    return told(session, found, len(secrets), "TLS Secrets", none_is_fine="no Secrets of type kubernetes.io/tls")
 
 
 CHECKS = (

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from ....clients.kubernetes import KubernetesClient, Object, Resource
 from ....tenants.model import LABEL_MANAGED_BY, LABEL_TENANT, MANAGED_BY
-from ...model import Check, Finding, NoData, Session, Threshold
-from .. import folding
+from ...model import Check, NoData, Session, Threshold
 
 SYSTEM = "kubernetes"
 LONG = 10.0  # seconds for a list that grows with what runs in the cluster
@@ -53,13 +52,12 @@ class Space:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One API server. ``version`` is (major, minor), ``now`` its own clock (ages are told by the clock that wrote the times), ``thresholds`` by id."""
+    """One API server. ``version`` is (major, minor), ``now`` its own clock (ages are told by the clock that wrote the times)."""
 
     api: KubernetesClient
     version: tuple[int, int]
     release: str
     now: datetime
-    thresholds: Mapping[str, Check[Any]] = field(default_factory=dict)
 
     def minutes(self, since: datetime | None) -> float | None:
         """Age in minutes, never below 0; None if the time is not known."""
@@ -125,12 +123,6 @@ def spaces(session: Run) -> dict[str, Space]:
 def space_of(session: Run, namespace: str) -> Space:
     """The namespace of that name; one that came after the list was read is nobody's."""
     return spaces(session).get(namespace) or Space(namespace)
-
-
-def told(session: Run, check: str, findings: list[Finding], looked_at: int, what: str, *, none_is_fine: str = "") -> list[Finding]:
-    """Findings of a check as they are told (folding.told), with the thresholds that count in this run."""
-    about = session.client.thresholds[check]
-    return folding.told(findings, about.limits, looked_at, what, none_is_fine=none_is_fine)
 
 
 def option(session: Run, name: str, default: float) -> float:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 
 from ...model import Finding, NoData, Threshold
-from .cluster import Run, check, told
+from ..folding import told
+from .cluster import Run, check
 
 _METRIC = re.compile(r"^apiserver_requested_deprecated_apis\{([^}]*)\} (\S+)", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
@@ -36,7 +37,7 @@ def _requested(session: Run) -> Iterable[Finding]:
         found.append(Finding(observed=left, name=name, message=message))
     what = "deprecated API versions asked for"
     fine = f"no version was asked for that will be removed (deprecated, and kept: {', '.join(sorted(harmless)) or 'none'})"
-    return told(session, "kubernetes.deprecated_apis", found, len(found), what, none_is_fine=fine)
+    return told(session, found, len(found), what, none_is_fine=fine)
 
 
 CHECKS = (

@@ -13,7 +13,8 @@ from datetime import datetime
 from ....clients.kubernetes import Object, Resource
 from ....reports.model import OK
 from ...model import Finding, Threshold
-from .cluster import LONG, Run, check, listed, option, space_of, stamp, told
+from ..folding import told
+from .cluster import LONG, Run, check, listed, option, space_of, stamp
 
 EVENTS = Resource("v1", "Event", "events")
 _HOURS = 3.0  # the usual window; events are kept for an hour by default
@@ -62,7 +63,7 @@ def _warnings(session: Run) -> Iterable[Finding]:
         tenants = sorted({tenant for one in events for tenant in space_of(session, one.namespace).tenants})
         message = f"{len(subjects)} objects, again and again: {', '.join(subjects[:3])}{', …' if len(subjects) > 3 else ''}: {events[0].message[:300]}"
         found.append(Finding(observed=len(subjects), name=reason, tenants=tenants, message=message))
-    told_of = told(session, "kubernetes.warning_events", found, len(recent), "warnings", none_is_fine="no warnings")
+    told_of = told(session, found, len(recent), "warnings", none_is_fine="no warnings")
     if not found and recent:
         most = ", ".join(f"{reason} {counts[reason]}" for reason in sorted(counts, key=lambda name: (-counts[name], name))[:5])
         return [Finding(observed=0, verdict=OK, message=f"warnings in the last {window / 60:g} h, none of which goes on: {most}")]

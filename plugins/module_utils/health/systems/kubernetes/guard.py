@@ -12,7 +12,8 @@ from ....clients.kubernetes import NotServedError, Object
 from ....reports.model import CRITICAL
 from ....tenants.systems.kubernetes_guard import BINDING, POLICY, declared
 from ...model import Finding, NotApplicable
-from .cluster import Run, check, listed, spaces, told
+from ..folding import told
+from .cluster import Run, check, listed, spaces
 
 
 def _spec(item: Object) -> tuple[str, Object]:
@@ -59,7 +60,7 @@ def _in_force(session: Run) -> Iterable[Finding]:
         if problem:
             message = f"{resource.kind} {name} {problem}: what it forbids tenants is not forbidden; run playbooks/tenants.yml"
             found.append(Finding(verdict=CRITICAL, name=f"{resource.kind}/{name}", tenants=tenants, message=message))
-    return told(session, "kubernetes.tenant_guard", found, len(everything), "policies and bindings")
+    return told(session, found, len(everything), "policies and bindings")
 
 
 CHECKS = (

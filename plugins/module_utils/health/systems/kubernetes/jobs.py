@@ -12,7 +12,8 @@ from datetime import datetime
 from ....clients.kubernetes import Object, Resource
 from ....reports.model import DEGRADED
 from ...model import Finding, Threshold
-from .cluster import Run, check, conditions, listed, space_of, stamp, told, written
+from ..folding import told
+from .cluster import Run, check, conditions, listed, space_of, stamp, written
 from .cron import Schedule
 
 JOBS = Resource("batch/v1", "Job", "jobs")
@@ -59,7 +60,7 @@ def _failed(session: Run) -> Iterable[Finding]:
         if job.failed and not space.quiet:
             message = f"{job.name} failed at {job.ended} ({job.failed})"
             found.append(Finding(verdict=DEGRADED, observed=failures[namespace, series], name=f"{namespace}/{series}", tenants=space.tenants, message=message))
-    return told(session, "kubernetes.jobs", found, len(everything), "Jobs", none_is_fine="no Jobs in the cluster")
+    return told(session, found, len(everything), "Jobs", none_is_fine="no Jobs in the cluster")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _missed(session: Run) -> Iterable[Finding]:
             found.append(
                 Finding(observed=late, name=name, tenants=space.tenants, message=f"was due at {due:%Y-%m-%dT%H:%M}Z ({one.schedule}) and not started{why}")
             )
-    return told(session, "kubernetes.cronjobs", found, len(everything), "CronJobs", none_is_fine="no CronJobs in the cluster")
+    return told(session, found, len(everything), "CronJobs", none_is_fine="no CronJobs in the cluster")
 
 
 CHECKS = (

@@ -12,7 +12,8 @@ from ....clients.kubernetes import Object, Resource
 from ....reports.model import DEGRADED
 from ....tenants.systems.kubernetes_fields import quantity
 from ...model import Finding, NoData, Threshold
-from .cluster import Run, check, listed, space_of, told
+from ..folding import told
+from .cluster import Run, check, listed, space_of
 
 QUOTAS = Resource("v1", "ResourceQuota", "resourcequotas")
 BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
@@ -56,7 +57,7 @@ def _quotas(session: Run) -> Iterable[Finding]:
         told_of = ", ".join(f"{resource} {one.shown[resource]} ({one.used[resource]:g} %)" for resource in fullest[:3])
         name = f"{one.namespace}/{one.name}"
         found.append(Finding(observed=one.used[fullest[0]], capacity=100, variant=space.variant, name=name, tenants=space.tenants, message=told_of))
-    return told(session, "kubernetes.quotas", found, len(everything), "quotas", none_is_fine="no quotas in the cluster")
+    return told(session, found, len(everything), "quotas", none_is_fine="no quotas in the cluster")
 
 
 def _budget(item: Object) -> tuple[str, str, bool, str]:
@@ -78,7 +79,7 @@ def _budgets(session: Run) -> Iterable[Finding]:
         if blocks and not space.quiet:
             message = f"no pod may ever be evicted ({rule}): every drain of a node waits for ever"
             found.append(Finding(verdict=DEGRADED, observed=0, name=f"{namespace}/{name}", tenants=space.tenants, message=message))
-    return told(session, "kubernetes.disruption_budgets", found, len(everything), "disruption budgets", none_is_fine="no disruption budgets")
+    return told(session, found, len(everything), "disruption budgets", none_is_fine="no disruption budgets")
 
 
 CHECKS = (

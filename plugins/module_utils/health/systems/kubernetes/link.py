@@ -17,7 +17,6 @@ from ...arguments import run_from
 from ...model import NoData
 from ...reading import json_of
 from ...runner import Link
-from ...thresholds import with_overrides
 from . import CHECKS
 from .api import answers
 from .cluster import SYSTEM, Cluster
@@ -31,7 +30,7 @@ def _clock(date: str) -> datetime:
         return datetime.now(UTC)
 
 
-def connect(connection: Mapping[str, Any], thresholds: Mapping[str, Any], seconds: float) -> Cluster:
+def connect(connection: Mapping[str, Any], seconds: float) -> Cluster:
     """Log in and ask for the version. Raises OpsError."""
     api = KubernetesClient.connect(connection, "leanvibe.ops", seconds, connections=2)
     answer = api.plain("/version")
@@ -40,7 +39,7 @@ def connect(connection: Mapping[str, Any], thresholds: Mapping[str, Any], second
         raise NoData(f"{api.server}/version answered status {answer.status} and no version")
     version = tuple(int(re.sub(r"\D", "", str(said.get(part, ""))) or 0) for part in ("major", "minor"))
     now = _clock(answer.date)
-    return Cluster(api, (version[0], version[1]), str(said["gitVersion"]), now, {check.id: check for check in with_overrides(CHECKS, thresholds)})
+    return Cluster(api, (version[0], version[1]), str(said["gitVersion"]), now)
 
 
 def explain(error: Exception) -> Exception:
@@ -48,10 +47,10 @@ def explain(error: Exception) -> Exception:
     return NoData(f"the API answered something that is not JSON ({error})") if isinstance(error, json.JSONDecodeError) else error
 
 
-def link(connection: Mapping[str, Any], thresholds: Mapping[str, Any]) -> Link[Cluster]:
-    """The link to the cluster of a kubeconfig. ``thresholds``: the inventory's."""
+def link(connection: Mapping[str, Any]) -> Link[Cluster]:
+    """The link to the cluster of a kubeconfig."""
     return Link(
-        connect=lambda seconds: connect(connection, thresholds, seconds),
+        connect=lambda seconds: connect(connection, seconds),
         answers=_answers,
         close=lambda cluster: cluster.api.__exit__(None, None, None),
         limit=_limit,
@@ -71,5 +70,5 @@ def _answers(cluster: Cluster, seconds: float) -> None:
 
 def run(params: Mapping[str, Any]) -> dict[str, Any]:
     """One call of the module health_kubernetes: what the checks found, and facts for comparisons."""
-    done = run_from(params, SYSTEM, CHECKS, link(params["connection"], params["thresholds"]))
+    done = run_from(params, SYSTEM, CHECKS, link(params["connection"]))
     return done.to_mapping()

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...model import Finding, Threshold
-from .cluster import Run, check, spaces, told
+from ..folding import told
+from .cluster import Run, check, spaces
 
 
 def _leaving(session: Run) -> Iterable[Finding]:
@@ -23,7 +24,7 @@ def _leaving(session: Run) -> Iterable[Finding]:
         for space in everything.values()
         if space.leaving_since is not None
     ]
-    return told(session, "kubernetes.namespaces_terminating", found, len(everything), "namespaces")
+    return told(session, found, len(everything), "namespaces")
 
 
 CHECKS = (

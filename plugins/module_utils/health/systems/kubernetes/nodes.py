@@ -14,8 +14,9 @@ from typing import Any
 from ....clients.kubernetes import Object
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Finding, NoData, NotApplicable, Threshold
+from ..folding import told
 from .api import LEASES
-from .cluster import NODES, Run, check, conditions, listed, stamp, told, written
+from .cluster import NODES, Run, check, conditions, listed, stamp, written
 
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 _LEASES_IN = "kube-node-lease"
@@ -85,7 +86,7 @@ def _ready(session: Run) -> Iterable[Finding]:
             found.append(Finding(observed=since, name=node.name, message=f"not ready for {since} min ({reason})"))
         elif silent is not None:
             found.append(Finding(observed=silent, name=node.name, message=f"counts as ready, and its kubelet has been silent for {silent} min"))
-    return told(session, "kubernetes.nodes_ready", found, looked_at, "nodes")
+    return told(session, found, looked_at, "nodes")
 
 
 def _pressure(session: Run) -> Iterable[Finding]:
@@ -98,7 +99,7 @@ def _pressure(session: Run) -> Iterable[Finding]:
                 verdict = CRITICAL if kind == "NetworkUnavailable" else DEGRADED
                 since = condition.get("lastTransitionTime") or "an unknown time"
                 found.append(Finding(verdict=verdict, name=f"{node.name}/{kind}", message=f"{kind} since {since}: {condition.get('message', '')}".rstrip(": ")))
-    return told(session, "kubernetes.nodes_pressure", found, looked_at, "nodes")
+    return told(session, found, looked_at, "nodes")
 
 
 def _cordoned(session: Run) -> Iterable[Finding]:
@@ -109,7 +110,7 @@ def _cordoned(session: Run) -> Iterable[Finding]:
             minutes = session.client.minutes(node.cordoned_since)
             hours = None if minutes is None else round(minutes / 60, 2)
             found.append(Finding(observed=hours, name=node.name, message=f"closed for new pods for {hours} h; is anybody still working on it?"))
-    return told(session, "kubernetes.nodes_cordoned", found, len(everything), "nodes")
+    return told(session, found, len(everything), "nodes")
 
 
 def _skew(session: Run) -> Iterable[Finding]:
@@ -132,7 +133,7 @@ def _skew(session: Run) -> Iterable[Finding]:
         raise NoData(f"the kubelet of {odd.name} gives its version as {odd.kubelet!r}")
     if not found:
         raise NotApplicable(f"all {len(simulated)} nodes are simulated by kwok and have no kubelet whose version could lag")
-    return told(session, "kubernetes.nodes_version", found, len(found), "nodes")
+    return told(session, found, len(found), "nodes")
 
 
 CHECKS = (

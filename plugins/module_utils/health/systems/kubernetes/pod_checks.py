@@ -10,8 +10,9 @@ from datetime import timedelta
 
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Finding, Threshold
+from ..folding import told
 from . import pods as states
-from .cluster import LONG, Run, check, option, space_of, told
+from .cluster import LONG, Run, check, option, space_of
 from .pods import Pod, by_workload, living, pods
 
 _NEVER_HEALS = ("InvalidImageName", "ErrImageNeverPull", "ImagePullBackOff")
@@ -33,10 +34,10 @@ def _finding(session: Run, group: Sequence[Pod], message: str, observed: float |
     )
 
 
-def _in(session: Run, state: str, about: str, judge: Callable[[Sequence[Pod]], Finding | None]) -> Iterable[Finding]:
+def _in(session: Run, state: str, judge: Callable[[Sequence[Pod]], Finding | None]) -> Iterable[Finding]:
     groups = by_workload(one for one in living(session) if one.state == state)
     found = [finding for finding in map(judge, groups.values()) if finding is not None]
-    return told(session, about, found, len(pods(session)), "pods", none_is_fine=_NO_PODS)
+    return told(session, found, len(pods(session)), "pods", none_is_fine=_NO_PODS)
 
 
 def _pending(session: Run) -> Iterable[Finding]:
@@ -47,7 +48,7 @@ def _pending(session: Run) -> Iterable[Finding]:
         age = _oldest(session, waiting)
         return _finding(session, waiting, f"{len(waiting)} pods wait for a node, one of them for {age} min: {waiting[0].message or waiting[0].reason}", age)
 
-    return _in(session, states.PENDING, "kubernetes.pods_pending", judge)
+    return _in(session, states.PENDING, judge)
 
 
 def _images(session: Run) -> Iterable[Finding]:
@@ -56,7 +57,7 @@ def _images(session: Run) -> Iterable[Finding]:
         sure = any(one.reason in _NEVER_HEALS for one in group)
         return _finding(session, group, f"{len(group)} pods cannot start: {group[0].reason}: {group[0].message}", age, DEGRADED if sure else None)
 
-    return _in(session, states.NO_IMAGE, "kubernetes.pods_images", judge)
+    return _in(session, states.NO_IMAGE, judge)
 
 
 def _config(session: Run) -> Iterable[Finding]:
@@ -64,7 +65,7 @@ def _config(session: Run) -> Iterable[Finding]:
         age = _oldest(session, group)
         return _finding(session, group, f"{len(group)} pods cannot start: {group[0].reason}: {group[0].message}", age)
 
-    return _in(session, states.NO_CONFIG, "kubernetes.pods_config", judge)
+    return _in(session, states.NO_CONFIG, judge)
 
 
 def _crashes(session: Run) -> Iterable[Finding]:
@@ -84,7 +85,7 @@ def _crashes(session: Run) -> Iterable[Finding]:
             why = next((container.why for container in worst.containers if container.why), "")
             message = f"at least {restarts[worst.name]} restarts of a container within {window:g} h ({why})"
             found.append(_finding(session, [worst], message, restarts[worst.name]))
-    return told(session, "kubernetes.pods_crashes", found, len(pods(session)), "pods", none_is_fine=_NO_PODS)
+    return told(session, found, len(pods(session)), "pods", none_is_fine=_NO_PODS)
 
 
 def _unready(session: Run) -> Iterable[Finding]:
@@ -95,7 +96,7 @@ def _unready(session: Run) -> Iterable[Finding]:
         age = _oldest(session, group)
         reasons = ", ".join(sorted({one.reason for one in group if one.reason}))
         found.append(_finding(session, group, f"{len(group)} pods not ready, one of them for {age} min ({reasons})", age))
-    return told(session, "kubernetes.pods_ready", found, len(pods(session)), "pods", none_is_fine=_NO_PODS)
+    return told(session, found, len(pods(session)), "pods", none_is_fine=_NO_PODS)
 
 
 def _alone(one: Pod) -> bool:

@@ -12,7 +12,8 @@ from datetime import datetime
 from ....clients.kubernetes import Object, Resource
 from ....reports.model import CRITICAL
 from ...model import Finding, Threshold
-from .cluster import LONG, Run, check, listed, space_of, stamp, told
+from ..folding import told
+from .cluster import LONG, Run, check, listed, space_of, stamp
 from .pods import pods
 
 CLAIMS = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
@@ -57,7 +58,7 @@ def _claims(session: Run) -> Iterable[Finding]:
         elif one.storage_class not in waiting or (one.namespace, one.name) in asked_for:
             message = f"waits for a volume of class {one.storage_class!r}" if one.storage_class else "names no storage class, and nobody offers it a volume"
             found.append(Finding(observed=session.client.minutes(one.created), name=name, tenants=space.tenants, message=message))
-    return told(session, "kubernetes.volume_claims", found, len(everything), "claims of volumes", none_is_fine="no claims of volumes")
+    return told(session, found, len(everything), "claims of volumes", none_is_fine="no claims of volumes")
 
 
 CHECKS = (

@@ -12,7 +12,8 @@ from functools import partial
 from ....clients.kubernetes import Object, Resource
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Finding
-from .cluster import Run, check, listed, told
+from ..folding import told
+from .cluster import Run, check, listed
 
 KINDS = (
     Resource("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", namespaced=False),
@@ -65,7 +66,7 @@ def _nowhere(session: Run) -> Iterable[Finding]:
         if problem:
             what = "everything that it is asked about is refused" if hook.fails else "what it should look at passes unseen"
             found.append(Finding(verdict=CRITICAL if hook.fails else DEGRADED, name=hook.name, message=f"{problem}: {what}"))
-    return told(session, "kubernetes.webhooks", found, len(configurations), "webhooks", none_is_fine="no admission webhooks in the cluster")
+    return told(session, found, len(configurations), "webhooks", none_is_fine="no admission webhooks in the cluster")
 
 
 CHECKS = (

@@ -13,8 +13,9 @@ from typing import Any
 from ....clients.kubernetes import Object, Resource
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Finding, Threshold
+from ..folding import told
 from . import pods as states
-from .cluster import LONG, Run, check, conditions, listed, option, space_of, stamp, told, written
+from .cluster import LONG, Run, check, conditions, listed, option, space_of, stamp, written
 from .pods import Pod, by_workload, pods
 
 KINDS = (
@@ -103,7 +104,7 @@ def _available(session: Run) -> Iterable[Finding]:
         said = f"{one.available} of {one.wanted} available for {lasted} min" + (f": {failure.get('message')}" if failure else "")
         share = round(100 * one.available / one.wanted, 1)
         found.append(Finding(observed=share, variant=space.variant, name=one.subject, tenants=space.tenants, message=said))
-    return told(session, "kubernetes.workloads", found, len(everything), "workloads", none_is_fine="no Deployments, StatefulSets or DaemonSets")
+    return told(session, found, len(everything), "workloads", none_is_fine="no Deployments, StatefulSets or DaemonSets")
 
 
 def _rollouts(session: Run) -> Iterable[Finding]:
@@ -120,7 +121,7 @@ def _rollouts(session: Run) -> Iterable[Finding]:
         elif stuck:
             message = f"the roll-out is stuck since {stuck.get('lastTransitionTime')}: {stuck.get('reason')}: {stuck.get('message')}"
             found.append(Finding(verdict=DEGRADED, name=one.subject, tenants=space.tenants, message=message))
-    return told(session, "kubernetes.rollouts", found, len(everything), "workloads", none_is_fine="no Deployments, StatefulSets or DaemonSets")
+    return told(session, found, len(everything), "workloads", none_is_fine="no Deployments, StatefulSets or DaemonSets")
 
 
 _RIGHTS = "list deployments, statefulsets and daemonsets (apps), list pods, and list namespaces"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...model import Check, Comparison
 from . import access, buckets
-from .store import Store
+from .store import Driver
 
-CHECKS: tuple[Check[Store], ...] = (*access.CHECKS, *buckets.CHECKS)
+CHECKS: tuple[Check[Driver], ...] = (*access.CHECKS, *buckets.CHECKS)
 COMPARISONS: tuple[Comparison, ...] = ()

@@ -14,8 +14,9 @@ from ....common.errors import Unreachable
 from ....reports.model import CRITICAL
 from ...model import Finding, NoData, NotApplicable, Threshold
 from .. import expiry
+from ..folding import told
 from .buckets import backup_buckets, tenant_buckets
-from .store import Run, check, names, told
+from .store import Run, check, names
 
 
 def _up(session: Run) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def _up(session: Run) -> Iterator[Finding]:
 def _clock(session: Run) -> Iterator[Finding]:
     ahead = names(session).skew
     if ahead is None:
-        raise NoData(f"{session.client.driver.where} says not what time it is (no Date header)")
+        raise NoData(f"{session.client.where} says not what time it is (no Date header)")
     yield Finding(observed=round(abs(ahead), 1), message=f"its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} ours, to the second")
 
 
@@ -37,7 +38,7 @@ def _handshake(address: tuple[str, int], context: ssl.SSLContext, seconds: float
 
 
 def _certificate(session: Run) -> Iterator[Finding]:
-    driver = session.client.driver
+    driver = session.client
     if driver.address is None:
         raise NotApplicable("the certificate is the provider's own business")
     what = f"the certificate of {driver.where}"
@@ -61,14 +62,14 @@ def _certificate(session: Run) -> Iterator[Finding]:
 
 def _closed(session: Run) -> Iterable[Finding]:
     """The store itself, the backups, and one tenant's bucket: what is true of that one is told of all by the tenants operation."""
-    driver = session.client.driver
+    driver = session.client
     asked = ["", *backup_buckets(session), *sorted(tenant_buckets(session))[:1]]
     found = []
     for bucket in asked:
         way = driver.open_for(bucket)
         if way:
             found.append(Finding(verdict=CRITICAL, name=bucket or "all", message=f"{bucket or 'the list of buckets'} is open to strangers by {way}"))
-    return told(session, "closed", found, len(asked), "places that strangers must not reach")
+    return told(session, found, len(asked), "places that strangers must not reach")
 
 
 CHECKS = (

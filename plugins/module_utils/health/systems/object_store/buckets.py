@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from ....common.concurrency import each
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ...model import Finding, NotApplicable
-from .store import ENABLED, Run, Store, check, names, option, there, told
+from ..folding import told
+from .store import ENABLED, Driver, Run, check, names, option, there
 
 AT_ONCE = 8  # requests side by side
 COMPLIANCE = "COMPLIANCE"
@@ -45,7 +46,7 @@ def _missing(session: Run) -> Iterable[Finding]:
         Finding(verdict=CRITICAL, name=bucket, tenants=(buckets[bucket],), message=f"bucket {bucket} does not exist: run playbooks/tenants.yml")
         for bucket in gone
     ]
-    return told(session, "tenant_buckets", found, len(buckets), "tenants' buckets")
+    return told(session, found, len(buckets), "tenants' buckets")
 
 
 def _versioned(session: Run) -> Iterator[Finding]:
@@ -53,7 +54,7 @@ def _versioned(session: Run) -> Iterator[Finding]:
     buckets = _tenants(session)
     listed = names(session).buckets
     known = sorted(bucket for bucket in buckets if bucket in listed) or sorted(buckets)
-    driver = session.client.driver
+    driver = session.client
     found, gone = [], 0
     for outcome in each(known, driver.versioning, AT_ONCE):
         if getattr(outcome.error, "code", "") == "NoSuchBucket":
@@ -67,7 +68,7 @@ def _versioned(session: Run) -> Iterator[Finding]:
             found.append(Finding(verdict=DEGRADED, name=outcome.item, tenants=(buckets[outcome.item],), message=message))
     if gone == len(known):
         raise NotApplicable("there are none of the tenants' buckets; object_store.tenant_buckets tells which are missing")
-    yield from told(session, "tenant_versioning", found, len(known) - gone, "tenants' buckets")
+    yield from told(session, found, len(known) - gone, "tenants' buckets")
 
 
 def _backups(session: Run) -> Iterable[Finding]:
@@ -81,14 +82,14 @@ def _backups(session: Run) -> Iterable[Finding]:
             found.append(Finding(verdict=CRITICAL, name=bucket, message=f"bucket {bucket} does not exist: there is no place for backups"))
         else:
             found += _protected(session.client, bucket, retention)
-    return told(session, "backup_buckets", found, len(wanted), "buckets of backups, versioned and locked")
+    return told(session, found, len(wanted), "buckets of backups, versioned and locked")
 
 
-def _protected(store: Store, bucket: str, retention: int) -> Iterator[Finding]:
-    versioning = store.driver.versioning(bucket)
+def _protected(store: Driver, bucket: str, retention: int) -> Iterator[Finding]:
+    versioning = store.versioning(bucket)
     if versioning != ENABLED:
         yield Finding(verdict=CRITICAL, name=f"{bucket}/versioning", message=f"versioning is {versioning or 'off'}: what is overwritten is gone")
-    lock = store.driver.lock(bucket)
+    lock = store.lock(bucket)
     name = f"{bucket}/lock"
     if lock is None or not lock.days:
         what = "has no object lock" if lock is None else "has an object lock without a default retention"

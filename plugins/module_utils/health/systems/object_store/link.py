@@ -10,28 +10,26 @@ from typing import Any
 
 from ...arguments import run_from
 from ...runner import Link
-from ...thresholds import with_overrides
 from . import CHECKS
 from .drivers import connect
-from .store import SYSTEM, Store
+from .store import SYSTEM, Driver
 
 
-def link(connection: Mapping[str, Any], thresholds: Mapping[str, Any]) -> Link[Store]:
-    """The link to a store. ``thresholds``: the inventory's."""
-    known = {check.id: check for check in with_overrides(CHECKS, thresholds)}
+def link(connection: Mapping[str, Any]) -> Link[Driver]:
+    """The link to a store."""
     return Link(
-        connect=lambda seconds: Store(connect(connection, seconds), known),
+        connect=lambda seconds: connect(connection, seconds),
         answers=_answers,
-        close=lambda store: store.driver.close(),
-        limit=lambda store, seconds: store.driver.limit(seconds),
+        close=lambda store: store.close(),
+        limit=lambda store, seconds: store.limit(seconds),
     )
 
 
-def _answers(store: Store, seconds: float) -> object:
-    store.driver.limit(seconds)
-    return store.driver.names()
+def _answers(store: Driver, seconds: float) -> object:
+    store.limit(seconds)
+    return store.names()
 
 
 def run(params: Mapping[str, Any]) -> dict[str, Any]:
     """One call of the module health_object_store: what the checks found."""
-    return run_from(params, SYSTEM, CHECKS, link(params["connection"], params["thresholds"])).to_mapping()
+    return run_from(params, SYSTEM, CHECKS, link(params["connection"])).to_mapping()

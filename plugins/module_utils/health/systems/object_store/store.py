@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ....common.errors import AccessDenied
-from ...model import Check, Finding, Session, Threshold
-from .. import folding
+from ...model import Check, Session, Threshold
 
 SYSTEM = "object_store"
 ENABLED = "Enabled"
@@ -63,30 +62,17 @@ class Driver(Protocol):
         """Close connections."""
 
 
-@dataclass(frozen=True)
-class Store:
-    """A store and the thresholds that count in this run."""
-
-    driver: Driver
-    thresholds: Mapping[str, Check[Any]] = field(default_factory=dict)
-
-
-Run = Session[Store]
+Run = Session[Driver]
 
 
 def names(session: Run) -> Names:
     """The list of buckets, asked for once."""
-    return session.once("names", lambda store: store.driver.names())
+    return session.once("names", lambda store: store.names())
 
 
 def there(session: Run, bucket: str) -> bool:
     """Whether a bucket exists. An account with few rights sees few names, so one that is not listed is asked for."""
-    return bucket in names(session).buckets or session.client.driver.exists(bucket)
-
-
-def told(session: Run, name: str, findings: list[Finding], looked_at: int, what: str) -> list[Finding]:
-    """Findings as they are told (folding.told)."""
-    return folding.told(findings, session.client.thresholds[f"{SYSTEM}.{name}"].limits, looked_at, what)
+    return bucket in names(session).buckets or session.client.exists(bucket)
 
 
 def option(session: Run, name: str, kind: type, default: Any) -> Any:
@@ -102,7 +88,7 @@ def denied(where: str, what: str) -> AccessDenied:
     return AccessDenied(f"{where} does not let our account {what}")
 
 
-def check(name: str, question: str, run: Callable[[Run], Any], query: str, rights: str, *, threshold: Threshold | None = None, **more: Any) -> Check[Store]:
+def check(name: str, question: str, run: Callable[[Run], Any], query: str, rights: str, *, threshold: Threshold | None = None, **more: Any) -> Check[Driver]:
     """A check of this system. ``rights``: the actions that it needs, "" for none."""
     return Check(
         id=f"{SYSTEM}.{name}",

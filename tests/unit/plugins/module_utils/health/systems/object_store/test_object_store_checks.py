@@ -27,7 +27,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.health.runner import 
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.object_store import CHECKS
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.object_store.drivers import Amazon, Versitygw
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.object_store.link import run
-from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.object_store.store import Lock, Names, Store
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.object_store.store import Lock, Names
 from ansible_collections.leanvibe.ops.plugins.modules import health_object_store
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -100,10 +100,10 @@ def healthy(tenants: int = 3) -> Memory:
 
 
 def perform(driver: Any, tenants: int = 3, options: Any = None) -> Run:
-    def answers(store: Store, _seconds: float) -> Any:
+    def answers(store: Any, _seconds: float) -> Any:
         return store.driver.names()
 
-    link: Link[Store] = Link(connect=lambda _seconds: Store(driver, {one.id: one for one in CHECKS}), answers=answers, close=lambda _store: None)
+    link: Link[Any] = Link(connect=lambda _seconds: driver, answers=answers, close=lambda _store: None)
     declared = [{"id": f"t{number}", "region": "us-east-1" if number else "us-west-2"} for number in range(tenants)]
     return run_checks(CHECKS, link, system="object_store", region="us-east-1", options=OPTIONS if options is None else options, tenants=declared)
 
