@@ -26,6 +26,7 @@ author:
 extends_documentation_fragment:
   - leanvibe.ops.attributes
   - leanvibe.ops.attributes.action_group
+  - leanvibe.ops.history_registry
 attributes:
   check_mode:
     support: full
@@ -131,7 +132,7 @@ options:
     elements: str
     default: []
   history_dir:
-    description: Where runs are kept. If not given, C(history) beside the reports.
+    description: Where runs are kept if not in O(history_registry). If not given, C(history) beside the reports.
     type: path
   history_runs:
     description: How many runs are kept at most.
@@ -336,6 +337,11 @@ counters_before:
     - For each C(region/system) the counters that the last run read, for the option C(counters_before) of the modules that check. Rates are
       measured from there. Empty if there is no run that can be read.
   type: dict
+  returned: step is inputs
+only:
+  description: O(only), and the checks that tell what the comparisons among them compare. For O(only) of the modules that check, and of V(conclude).
+  type: list
+  elements: str
   returned: step is inputs
 checks:
   description: Ids of all checks that there are.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..registry.connection import REGISTRY_CONNECTION
 from .model import PROFILES, Check, Client
 from .results import Run
 from .runner import Limits, Link, Selection, absent, run_checks
@@ -68,6 +69,7 @@ REPORT: dict[str, Any] = {
     "changes": {"type": "list", "elements": "dict", "default": []},
     "notes": {"type": "list", "elements": "str", "default": []},
     **{name: {"type": "path"} for name in ("history_dir", "prometheus_file", "junit_file")},
+    "history_registry": {"type": "dict", "options": REGISTRY_CONNECTION},
     "history_runs": {"type": "int", "default": 120},
     "history_days": {"type": "int", "default": 90},
     "show": {"type": "bool", "default": True},

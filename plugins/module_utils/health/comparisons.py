@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..reports.model import SKIPPED, UNKNOWN
-from .model import Comparison, Finding, NotApplicable, Side
+from .model import About, Comparison, Finding, NotApplicable, Side
 from .results import CONTROL, COULD_NOT_RUN, Done, Run, item, outcome_of, whole
 from .runner import Selection, reason_of
 
@@ -65,6 +65,12 @@ def compare(
         items += found
         done.append(Done(comparison.id, place, outcome_of(found), 0.0, reason))
     return items, done
+
+
+def completed(only: Sequence[str], known: Sequence[About]) -> list[str]:
+    """The ids ``only``, and those of the checks that tell what the comparisons among them compare."""
+    told_by = (about.told_by for about in known if isinstance(about, Comparison) and about.id in only)
+    return list(dict.fromkeys((*only, *told_by)))
 
 
 def finding(side: Side, **more: Any) -> Finding:

@@ -21,9 +21,11 @@ from ..reports.model import CHECK_VERDICTS, DEGRADED, SKIPPED, UNKNOWN, Insights
 from ..reports.prometheus import render_prometheus
 from ..reports.writer import PRIVATE, READABLE, now, put, target, write
 from . import catalogue, inputs, sinks
+from .comparisons import completed
 from .decision import NEWS, decide
 from .gathering import Gathered, gather, own
 from .history import Assessment, FileStore, Loaded, Past, Store, assess, moment, points, series, values_of
+from .history_registry import RegistryStore
 from .model import About, Comparison
 from .results import CONTROL, COULD_NOT_RUN, EXECUTED
 from .thresholds import is_number
@@ -71,8 +73,16 @@ def _history_items(loaded: Loaded) -> list[dict[str, Any]]:
     first = "; ".join(loaded.problems[:3])
     more = f" and {len(loaded.problems) - 3} more" if len(loaded.problems) > 3 else ""
     against = f"compared with the run of {loaded.newest.started}" if loaded.newest else "no run can be read, so everything counts as new"
-    message = f"the history is damaged: {first}{more}. This run is {against}. Move what is damaged away"
-    return [own(catalogue.HISTORY, f"{CONTROL}/history", DEGRADED, message, "ls -l <report_dir>/health/history")]
+    message = f"the history cannot be read as a whole: {first}{more}. This run is {against}"
+    return [
+        own(
+            catalogue.HISTORY,
+            f"{CONTROL}/history",
+            DEGRADED,
+            message,
+            "ls -l <report_dir>/health/history/*; SELECT * FROM health_runs",
+        )
+    ]
 
 
 def _insights(params: Mapping[str, Any], gathered: Gathered, assessed: Assessment, loaded: Loaded, items: Sequence[Mapping[str, Any]]) -> Insights:
@@ -187,6 +197,9 @@ def _amended(report: Report, problems: Mapping[str, str], fail_on: Sequence[str]
 
 
 def _store(params: Mapping[str, Any]) -> Store:
+    """The registry if the inventory says so, else files beside the reports."""
+    if params["history_registry"]:
+        return RegistryStore(params["history_registry"], params["operation"], params["history_runs"], params["history_days"])
     directory = params["history_dir"] or Path(params["report_dir"]) / params["operation"] / "history"
     return FileStore(directory, params["history_runs"], params["history_days"])
 
@@ -198,10 +211,10 @@ def perform(params: Mapping[str, Any]) -> dict[str, Any]:
     known = catalogue.everything()
     inputs.read(params, known)
     counters: Mapping[str, Any] = {}
-    if params["environment"] and (params["history_dir"] or params["report_dir"]):
+    if params["environment"] and any(params[place] for place in ("history_registry", "history_dir", "report_dir")):
         newest = _store(params).load(params["environment"], moment(params["started"] or now())).newest
         counters = newest.counters if newest else {}
-    return {"changed": False, "checks": [about.id for about in known], "counters_before": dict(counters)}
+    return {"changed": False, "checks": [about.id for about in known], "only": completed(params["only"], known), "counters_before": dict(counters)}
 
 
 def conclude(params: Mapping[str, Any], known: Sequence[About] | None = None, store: Store | None = None) -> dict[str, Any]:

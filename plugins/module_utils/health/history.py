@@ -13,7 +13,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,6 +107,11 @@ class Loaded:
         return self.runs[-1] if self.runs else None
 
 
+def _safe(name: str) -> str:
+    """As a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
+
+
 class Store(Protocol):
     """Where runs are kept."""
 
@@ -117,64 +122,73 @@ class Store(Protocol):
         """Keep a run, and let go of what retention no longer keeps. Raises OpsError if it cannot be kept."""
 
 
-class FileStore:
-    """One file a run in one directory, at most ``keep_runs`` of them and none older than ``keep_days``."""
+def bounds(keep_runs: int, keep_days: int) -> None:
+    """Raises OpsError if nothing would be kept."""
+    if keep_runs < 1 or keep_days < 1:
+        raise OpsError("health_history_runs and health_history_days must be at least 1: without the last run nothing can be told to be new")
 
-    def __init__(self, directory: str | Path, keep_runs: int = 120, keep_days: int = 90) -> None:
-        if keep_runs < 1 or keep_days < 1:
-            raise OpsError("health_history_runs and health_history_days must be at least 1: without the last run nothing can be told to be new")
+
+class FileStore:
+    """One file a run in one directory, of each environment at most ``keep_runs`` of them and none older than ``keep_days``."""
+
+    def __init__(self, directory: str | Path, keep_runs: int = 120, keep_days: int = 90, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        bounds(keep_runs, keep_days)
         self._directory = Path(directory)
         self._keep_runs = keep_runs
         self._keep_days = keep_days
+        self._clock = clock
 
-    def _files(self) -> list[Path]:
-        return sorted(path for path in self._directory.iterdir() if _FILE.fullmatch(path.name)) if self._directory.is_dir() else []
+    def _folder(self, environment: str) -> Path:
+        return self._directory / _safe(environment)
+
+    def _files(self, environment: str) -> list[Path]:
+        folder = self._folder(environment)
+        return sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name)) if folder.is_dir() else []
 
     def load(self, environment: str, before: datetime) -> Loaded:
         """See Store."""
         runs: list[Past] = []
         problems: list[str] = []
         try:
-            files = self._files()
+            files = self._files(environment)
         except OSError as error:
-            return Loaded((), (f"{self._directory} cannot be read: {error.strerror or error}",))
+            return Loaded((), (f"{self._folder(environment)} cannot be read: {error.strerror or error}",))
         for path in files:
             try:
                 past = Past.from_text(path.read_text(encoding="utf-8"))
             except (OSError, ValueError, RecursionError) as error:
                 problems.append(f"{path} cannot be read: {error}")
                 continue
-            if past.environment != environment:
-                continue
-            if moment(past.started) > before:
+            began = moment(past.started)
+            if began <= before:
+                runs.append(past)
+            elif began > self._clock():  # else it began after us and has ended before us
                 problems.append(f"{path} is of a run in the future ({past.started}); a clock was wrong")
-                continue
-            runs.append(past)
         return Loaded(sorted(runs, key=lambda past: past.started), problems)
 
     def add(self, past: Past) -> None:
         """See Store."""
-        name = f"{re.sub(r'[^0-9TZ]', '', past.started)}-{re.sub(r'[^A-Za-z0-9_-]', '_', past.run_id)}.json"
-        temporary = self._directory / f".{name}.{secrets.token_hex(4)}"
+        name, folder = f"{re.sub(r'[^0-9TZ]', '', past.started)}-{_safe(past.run_id)}.json", self._folder(past.environment)
+        temporary = folder / f".{name}.{secrets.token_hex(4)}"
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             try:
                 with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PERMISSIONS), "w", encoding="utf-8") as file:
                     file.write(past.to_text())
                     file.flush()
                     os.fsync(file.fileno())
-                temporary.replace(self._directory / name)
+                temporary.replace(folder / name)
             finally:
                 temporary.unlink(missing_ok=True)
-            self._let_go(moment(past.started))
+            self._let_go(past.environment, min(moment(past.started), self._clock()))  # a clock that is ahead must not take all with it
         except OSError as error:
             why = error.strerror or str(error)
-            raise OpsError(f"The run cannot be kept in {self._directory}: {why}. The next run will take what is found now for new.") from error
+            raise OpsError(f"The run cannot be kept in {folder}: {why}. The next run will take what is found now for new.") from error
 
-    def _let_go(self, now: datetime) -> None:
+    def _let_go(self, environment: str, now: datetime) -> None:
         """Delete what is too old or too much; by name, so that damaged files go as well."""
         oldest = (now - timedelta(days=self._keep_days)).strftime("%Y%m%dT%H%M%SZ")
-        files = self._files()
+        files = self._files(environment)
         for number, path in enumerate(reversed(files)):
             if number >= self._keep_runs or path.name < oldest:
                 path.unlink(missing_ok=True)

@@ -187,7 +187,11 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison(About):
-    """A check across the endpoints of ``system``, on the controller. ``compare`` gets all sides, at least two, in the order of the regions."""
+    """A check across the endpoints of ``system``, on the controller. ``compare`` gets all sides, at least two, in the order of the regions.
+
+    ``told_by`` is the check that publishes the ``fact``: a run that is only about the comparison needs it, too.
+    """
 
     fact: str
+    told_by: str
     compare: Callable[[Sequence[Side]], Iterable[Finding]]

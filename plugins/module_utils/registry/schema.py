@@ -11,7 +11,7 @@ from typing import Any
 from .connection import session
 
 # The newest of roles/registry/files/migrations/versions (a test holds the two together).
-HEAD = "0001"
+HEAD = "0002"
 
 _VERSIONED = "SELECT to_regclass('public.alembic_version') IS NOT NULL"
 _VERSION = "SELECT version_num FROM public.alembic_version"

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.catalogue import everything
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import Comparison
 
 pytestmark = pytest.mark.sandbox
 Play = Callable[..., subprocess.CompletedProcess[str]]
@@ -31,7 +34,7 @@ def report(folder: Path) -> dict[str, Any]:
 
 def wrong(found: dict[str, Any]) -> list[str]:
     """Findings that somebody has to act on. Tenants of other tests, and what they did to the servers, are no false alarm."""
-    made_by_tests = {"control.undeclared", "control.runs", "redis.slowlog", "redis.memory_fragmentation"}
+    made_by_tests = {"control.undeclared", "control.runs", "redis.slowlog"}
     bad = [item for item in found["items"] if item["verdict"] in ("degraded", "critical", "unknown") and item["id"] not in made_by_tests]
     return [f"{item['id']} {item['subject']} {item['verdict']}: {item['message']}" for item in bad]
 
@@ -93,6 +96,28 @@ def test_a_check_run_leaves_the_last_report_alone_and_a_typing_error_is_named(ru
     assert refused.returncode != 0
     assert "postgresql.connections" in refused.stdout
     assert not (tmp_path / "health" / "latest.json").exists()
+
+
+@pytest.mark.usefixtures("provisioned")
+def test_a_run_that_is_only_about_comparisons_knows_what_they_need_and_the_registry_keeps_it(
+    run_playbook: Play, sandbox: dict[str, Any], credentials: dict[str, Any], tmp_path: Path
+) -> None:
+    across = [about.id for about in everything() if isinstance(about, Comparison)]
+    given = {"report_dir": str(tmp_path), "health_only": across, "health_history": "registry", "health_connect_timeout": 20}
+    done = run_playbook("health", extra_vars=given)
+    found = report(tmp_path)
+    assert wrong(found) == []
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert {item["id"] for item in found["items"]} >= set(across)
+    assert not (tmp_path / "health/history").exists()
+    address = sandbox["regions"]["us-east-1"]["postgresql"]
+    registry = psycopg.connect(
+        host=address["host"], port=address["port"], dbname="leanvibe_ops", user="leanvibe_registry", sslmode="verify-full", sslrootcert=sandbox["ca_file"],
+        password=credentials["postgresql"]["leanvibe_registry"],
+    )  # fmt: skip
+    with registry:
+        kept = registry.execute("SELECT document FROM health_runs WHERE run_id = %s", (found["run_id"],)).fetchall()
+    assert [json.loads(document)["environment"] for (document,) in kept] == ["sandbox"]
 
 
 def test_what_the_run_is_limited_away_from_is_unknown(run_playbook: Play, tmp_path: Path) -> None:

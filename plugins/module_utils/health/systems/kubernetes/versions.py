@@ -36,6 +36,7 @@ COMPARISONS = (
         query="kubectl version",
         runbook=f"runbooks/{SYSTEM}.md#versions_differ",
         fact=FACT,
+        told_by="kubernetes.api_ready",
         threshold=Threshold(
             degraded=2, unit="releases", source="ours: during an upgrade one region is a release ahead; what runs in one must run in the other"
         ),

@@ -32,5 +32,6 @@ VERSIONS = Comparison(
     query="CALL dbms.components(), in each region",
     runbook="runbooks/neo4j.md#versions",
     fact="version",
+    told_by="neo4j.up",
     compare=_versions,
 )

@@ -105,5 +105,6 @@ ONE_PRIMARY = Comparison(
     query=_ROLE,
     runbook=f"{RUNBOOK}#one_primary",
     fact="server",
+    told_by="postgresql.role",
     compare=_one_primary,
 )

@@ -119,5 +119,6 @@ SETTINGS = Comparison(
     query=_SETTINGS,
     runbook=f"{RUNBOOK}#settings",
     fact="settings",
+    told_by="postgresql.pending_restart",
     compare=_compare,
 )

@@ -82,5 +82,6 @@ LAGGING = Comparison(
     runbook=f"{RUNBOOK}#replication_lag",
     threshold=LAG,
     fact="heartbeat",
+    told_by="postgresql.heartbeat",
     compare=_lag,
 )

@@ -169,5 +169,6 @@ UNUSED = Comparison(
     runbook=f"{RUNBOOK}#unused_indexes",
     threshold=SIZE,
     fact="unused_indexes",
+    told_by="postgresql.index_use",
     compare=_compare,
 )

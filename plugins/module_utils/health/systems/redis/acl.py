@@ -176,5 +176,6 @@ PARITY = Comparison(
     query="redis-cli --user <user> --askpass ACL LIST | sort | sha256sum, on each node",
     runbook="runbooks/redis.md#acl_parity",
     fact="acl",
+    told_by="redis.users",
     compare=_parity,
 )

@@ -207,5 +207,6 @@ SOURCE = Comparison(
     query="redis-cli --user <user> --askpass INFO replication on both nodes: master_replid must be the same",
     runbook="runbooks/redis.md#replication_source",
     fact="node",
+    told_by="redis.role",
     compare=_source,
 )

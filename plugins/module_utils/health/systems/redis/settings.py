@@ -48,6 +48,7 @@ VERSIONS = Comparison(
     query="redis-cli --user <user> --askpass INFO server (redis_version), on each node",
     runbook="runbooks/redis.md#versions",
     fact="node",
+    told_by="redis.role",
     compare=_versions,
 )
 
@@ -58,5 +59,6 @@ SETTINGS = Comparison(
     query="redis-cli --user <user> --askpass INFO (maxmemory, maxmemory_policy, maxclients, aof_enabled), on each node",
     runbook="runbooks/redis.md#settings",
     fact="node",
+    told_by="redis.role",
     compare=_settings,
 )

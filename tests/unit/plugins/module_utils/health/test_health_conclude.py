@@ -39,6 +39,7 @@ PARITY = Comparison(
     query="ACL LIST",
     runbook="r",
     fact="acl",
+    told_by="postgresql.acl",
     compare=lambda _sides: [Finding(verdict="ok")],
 )
 KNOWN = [check("memory"), check("evictions"), PARITY]
@@ -151,7 +152,7 @@ def test_only_new_findings_fail_a_run_if_asked(only_new: bool, failing: list[boo
 
 def test_a_damaged_history_is_a_finding_and_everything_counts_as_new(tmp_path: Path) -> None:
     perform_run(tmp_path, run(check("memory", FULL)), day=20)
-    for path in (tmp_path / "health/history").iterdir():
+    for path in (tmp_path / "health/history/sandbox").iterdir():
         path.write_text(path.read_text(encoding="utf-8")[:50], encoding="utf-8")
     result, report = perform_run(tmp_path, run(check("memory", FULL)), day=21, fail_only_new=True)
     assert result["failing"] is True

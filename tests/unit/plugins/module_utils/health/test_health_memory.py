@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import InvalidInput, OpsError
 from ansible_collections.leanvibe.ops.plugins.module_utils.health import decision, history, trends, waivers
-from ansible_collections.leanvibe.ops.plugins.module_utils.health.history import FileStore, Known, Past, assess
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.history import FileStore, Known, Past, assess, moment
 
 TODAY = date(2026, 11, 21)
 NOW = "2026-11-21T06:00:00Z"
@@ -163,7 +163,7 @@ def test_runs_are_kept_and_read_back(tmp_path: Path) -> None:
     store.add(one)
     loaded = store.load("sandbox", LATER)
     assert (list(loaded.runs), loaded.problems) == ([one], [])
-    assert not [path for path in (tmp_path / "history").iterdir() if path.name.startswith(".")]
+    assert [path.name for path in (tmp_path / "history/sandbox").iterdir()] == ["20261120T060000Z-r0.json"]
 
 
 def test_another_environments_runs_are_not_ours(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_another_environments_runs_are_not_ours(tmp_path: Path) -> None:
 def test_a_damaged_run_is_told_and_the_readable_one_is_compared_with(damage: str, tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     store.add(past(known()))
-    (tmp_path / "20261120T180000Z-broken.json").write_text(damage, encoding="utf-8")
+    (tmp_path / "sandbox/20261120T180000Z-broken.json").write_text(damage, encoding="utf-8")
     loaded = store.load("sandbox", LATER)
     assert loaded.newest == past(known())
     assert len(loaded.problems) == 1
@@ -203,34 +203,51 @@ def test_a_damaged_run_is_told_and_the_readable_one_is_compared_with(damage: str
 
 
 def test_bytes_that_are_no_text_and_a_folder_in_a_files_place_are_told(tmp_path: Path) -> None:
-    (tmp_path / "20261120T180000Z-a.json").write_bytes(b"\xff\xfe\x00")
-    (tmp_path / "20261120T190000Z-b.json").mkdir()
-    (tmp_path / "notes.txt").write_text("not ours", encoding="utf-8")
+    (tmp_path / "sandbox").mkdir()
+    (tmp_path / "sandbox/20261120T180000Z-a.json").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "sandbox/20261120T190000Z-b.json").mkdir()
+    (tmp_path / "sandbox/notes.txt").write_text("not ours", encoding="utf-8")
     assert len(FileStore(tmp_path).load("sandbox", LATER).problems) == 2
 
 
 def test_a_run_of_the_future_is_told_and_not_compared_with(tmp_path: Path) -> None:
-    store = FileStore(tmp_path)
-    store.add(past(started="2027-01-01T00:00:00Z"))
-    loaded = store.load("sandbox", LATER)
+    FileStore(tmp_path).add(past(started="2027-01-01T00:00:00Z"))
+    loaded = FileStore(tmp_path, clock=lambda: LATER).load("sandbox", LATER)
     assert loaded.newest is None
     assert "in the future" in loaded.problems[0]
 
 
+def test_a_clock_that_is_ahead_does_not_let_go_of_what_is_there(tmp_path: Path) -> None:
+    store = FileStore(tmp_path, clock=lambda: LATER)
+    store.add(past())
+    store.add(past(started="2027-10-01T00:00:00Z", run="ahead"))
+    assert list(store.load("sandbox", LATER).runs) == [past()]
+
+
+def test_a_run_that_began_after_ours_and_has_ended_is_neither_compared_with_nor_a_problem(tmp_path: Path) -> None:
+    FileStore(tmp_path).add(past(started="2027-01-01T00:00:00Z"))
+    loaded = FileStore(tmp_path, clock=lambda: moment("2027-01-01T00:00:05Z")).load("sandbox", LATER)
+    assert (list(loaded.runs), loaded.problems) == ([], [])
+
+
 def test_retention_by_count_and_by_days_takes_damaged_files_along_and_leaves_others(tmp_path: Path) -> None:
-    (tmp_path / "20250101T000000Z-old.json").write_text("{", encoding="utf-8")
-    (tmp_path / "keep.json").write_text("mine", encoding="utf-8")
+    folder = tmp_path / "sandbox"
+    folder.mkdir()
+    (folder / "20250101T000000Z-old.json").write_text("{", encoding="utf-8")
+    (folder / "keep.json").write_text("mine", encoding="utf-8")
     store = FileStore(tmp_path, keep_runs=3, keep_days=30)
+    store.add(past(environment="production"))
     for day in (1, 15, 16, 17, 18):
         store.add(past(started=f"2026-11-{day:02}T06:00:00Z", run=f"r{day}"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "20261116T060000Z-r16.json",
         "20261117T060000Z-r17.json",
         "20261118T060000Z-r18.json",
         "keep.json",
     ]
     FileStore(tmp_path, keep_runs=9, keep_days=1).add(past(started="2026-11-19T05:00:00Z", run="r19"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["20261118T060000Z-r18.json", "20261119T050000Z-r19.json", "keep.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["20261118T060000Z-r18.json", "20261119T050000Z-r19.json", "keep.json"]
+    assert store.load("production", LATER).newest == past(environment="production")
 
 
 def test_a_history_of_nothing_is_refused_and_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -248,7 +265,7 @@ def test_a_half_written_run_is_never_seen(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OpsError, match="No space left"):
         FileStore(tmp_path).add(past())
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "sandbox").iterdir()) == []
 
 
 def test_series_have_gaps_where_nothing_was_measured() -> None:

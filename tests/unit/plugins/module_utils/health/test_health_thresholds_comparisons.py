@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import OpsError
 from ansible_collections.leanvibe.ops.plugins.module_utils.health import catalogue, reading
-from ansible_collections.leanvibe.ops.plugins.module_utils.health.comparisons import compare, finding
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.comparisons import compare, completed, finding
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import Check, Comparison, Finding, NoData, NotApplicable, Side, Threshold
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.results import COULD_NOT_RUN, Done, Run
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.runner import Selection
@@ -165,7 +165,16 @@ def test_having_looked_at_nothing_is_not_fine_unless_said_why() -> None:
 
 
 def comparison(work: Any) -> Comparison:
-    return Comparison(id="postgresql.settings_parity", system="postgresql", question="?", query="SHOW ALL", runbook="r", fact="settings", compare=work)
+    return Comparison(
+        id="postgresql.settings_parity",
+        system="postgresql",
+        question="?",
+        query="SHOW ALL",
+        runbook="r",
+        fact="settings",
+        told_by="postgresql.settings",
+        compare=work,
+    )
 
 
 def differing(sides: Any) -> Any:
@@ -248,3 +257,25 @@ def test_comparisons_are_selected_like_checks() -> None:
     assert left_out[0]["verdict"] == "skipped"
     assert compare([comparison(differing)], [], BOTH, Selection(only=["postgresql.other"])) == ([], [])
     assert Side("a", 1).region == "a"
+
+
+def test_what_a_comparison_compares_is_told_by_a_check_of_its_system_in_its_profiles() -> None:
+    known = {about.id: about for about in catalogue.everything()}
+    across = [about for about in known.values() if isinstance(about, Comparison)]
+    assert across
+    for comparison in across:
+        teller = known[comparison.told_by]
+        assert isinstance(teller, Check)
+        assert teller.system == comparison.system
+        assert set(comparison.profiles) <= set(teller.profiles), comparison.id
+
+
+def test_a_run_that_is_only_about_a_comparison_is_about_what_it_needs_too() -> None:
+    known = catalogue.everything()
+    assert completed(["postgresql.settings", "postgresql.role", "postgresql.one_primary"], known) == [
+        "postgresql.settings",
+        "postgresql.role",
+        "postgresql.one_primary",
+        "postgresql.pending_restart",
+    ]
+    assert completed([], known) == []
