@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INVENTORIES = ROOT / "inventories"
 OWNED = ("development", "staging", "production")
 ENVIRONMENTS = ("sandbox", *OWNED)
-SYSTEMS = ("kubernetes", "postgresql", "pgbouncer", "redis", "neo4j", "object_store", "backend", "monitoring", "aws")
+SYSTEMS = ("kubernetes", "postgresql", "pgbouncer", "redis", "neo4j", "object_store", "backend", "external", "monitoring", "aws")
 REGIONS = {"us_east_1": "us-east-1", "us_west_2": "us-west-2"}
 COMMON = {
     "leanvibe_ops_application_endpoints",
@@ -315,7 +315,7 @@ def test_run_that_is_given_everything_goes_on_and_shows_no_secret(playbook: Path
     del environment["LEANVIBE_PRODUCTION_POSTGRESQL_SUPERUSER_PASSWORD"]  # not for every day
     run = ansible("ansible-playbook", "-vvv", "-i", str(inventory), str(playbook), **environment)
     assert run.returncode == 0, run.stdout
-    assert touched(tmp_path) == ["19"]
+    assert touched(tmp_path) == ["20"]
     assert SECRET not in run.stdout + run.stderr
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .model import About
-from .systems import aws, control, kubernetes, neo4j, object_store, pgbouncer, postgresql, redis
+from .systems import aws, backend, control, external, kubernetes, neo4j, object_store, pgbouncer, postgresql, redis
 
 # Each system's CHECKS and COMPARISONS.
 SYSTEMS: tuple[Sequence[About], ...] = (
     (*aws.CHECKS, *aws.COMPARISONS),
+    (*backend.CHECKS, *backend.COMPARISONS),
     (*control.CHECKS, *control.COMPARISONS),
+    (*external.CHECKS, *external.COMPARISONS),
     (*kubernetes.CHECKS, *kubernetes.COMPARISONS),
     (*neo4j.CHECKS, *neo4j.COMPARISONS),
     (*object_store.CHECKS, *object_store.COMPARISONS),

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the application answers, and what it says about what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from ....reports.model import CRITICAL, OK
+from ...model import Finding, NotApplicable, Threshold
+from ..answers import certificate, failed, unexpected, words
+from ..expiry import THRESHOLD, VARIANTS
+from .service import Run, check, fine, health_finding, health_of, number
+
+
+def _up(session: Run) -> Iterator[Finding]:
+    answer = session.once("health", lambda service: service.users.request("GET", "/health"))
+
+    def said(found: dict[str, object]) -> Finding:
+        session.facts["version"] = str(found.get("version", ""))
+        return Finding(observed=round(answer.seconds, 4), message=f"version {found.get('version', 'unknown')} answered in {answer.seconds:.3f} s")
+
+    yield health_finding(answer, said)  # type: ignore[arg-type]  # JSON objects are dictionaries
+
+
+def _needs(name: str, session: Run) -> Iterator[Finding]:
+    answer = health_of(session, name)
+    yield health_finding(
+        answer, lambda found: Finding(observed=number(found, "latency_ms", answer.where), unit="ms", verdict=OK, message="answers the application")
+    )
+
+
+def _pages(session: Run) -> Iterator[Finding]:
+    """Absolute addresses that the inventory names, or paths of the application."""
+    pages = session.options.get("pages")
+    if not pages:
+        raise NotApplicable("not configured: the inventory names no public pages (option pages)")
+    for page in pages:
+        name = str(page).strip("/") or "home"
+        answer = session.client.users.request("GET", str(page))
+        if answer.status >= 500:
+            yield failed(answer, name=name)
+        elif answer.status != 200:
+            yield Finding(verdict=CRITICAL, name=name, message=f"{answer.where} answered {answer.status} where a page was expected: {words(answer)}")
+        elif not answer.body.strip() or answer.content_type != "text/html":
+            raise unexpected(answer, "a page (HTML)")
+        else:
+            yield fine(round(answer.seconds, 4), f"{len(answer.body)} bytes in {answer.seconds:.3f} s", unit="s", name=name)
+
+
+def _certificate(session: Run) -> Iterator[Finding]:
+    address = session.client.users.tls
+    if address is None:
+        raise NotApplicable("users reach it without TLS, as the inventory says (leanvibe_ops_backend.url)")
+    yield certificate(session, address, session.client.users.ca_file, session.client.users.seconds)
+
+
+NEEDS = {
+    "db": ("database", "its database"),
+    "cache": ("cache", "its cache"),
+    "graph": ("graph", "its graph"),
+    "billing": ("billing", "the payment provider, with the application's own key"),
+}
+CHECKS = (
+    check("certificate", "How long is the certificate good for that users are shown?", _certificate,
+          "openssl s_client -connect HOST:443 -servername HOST </dev/null | openssl x509 -noout -enddate", THRESHOLD, variants=VARIANTS),
+    check("up", "Does the application answer its users, and how soon?", _up, "curl -sS -i URL/health",
+          Threshold(degraded=1, critical=3, unit="s", source="ours: it needs nothing for this answer; load balancers give up after some seconds")),
+    *(
+        check(name, f"Does the application reach {what}?", partial(_needs, path), f"curl -sS -i URL/health/{path}", timeout=8.0)
+        for path, (name, what) in NEEDS.items()
+    ),
+    check("pages", "Are the public pages there (application, documentation)?", _pages, "curl -sS -i PAGE", timeout=12.0),
+)  # fmt: skip
