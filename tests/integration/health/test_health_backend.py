@@ -76,10 +76,10 @@ def idle_worker(region: Region) -> Iterator[None]:
 
 @contextlib.contextmanager
 def queue(region: Region) -> Iterator[None]:
-    """A hundred jobs, and nobody who does them."""
+    """A hundred jobs and some, and nobody who does them; the one that the worker was waiting for is not in the queue any more."""
     user = region.user()
     with paused(region.process("worker")):
-        for _ in range(100):
+        for _ in range(110):
             assert region.api.post(f"/api/v1/tenants/{region.tenant}/jobs", headers=user).status_code == 202
         yield
     eventually(lambda: region.worker_state().get("waiting", 1) == 0, "an empty queue")
