@@ -20,6 +20,7 @@ from ..common.lazy import LazyModule
 from ..common.redaction import redact_text
 from ..reports.model import SKIPPED, UNKNOWN
 from .model import PROFILES, Check, Client, NoData, NotApplicable, Session
+from .profiles import belongs
 from .results import COULD_NOT_RUN, Done, Run, item, outcome_of, whole
 from .thresholds import nearest
 
@@ -79,7 +80,7 @@ class Selection:
 
     def wanted(self, check: Any) -> bool:
         """Whether a check or comparison is part of the run at all."""
-        return self.profile in check.profiles and (not self.only or check.id in self.only)
+        return belongs(check, self.profile) and (not self.only or check.id in self.only)
 
     def why_not(self, check: Any) -> str | None:
         """Why one that is part of the run is skipped."""
