@@ -50,7 +50,9 @@ sandbox-down: setup ## Stop the sandbox; with PURGE=true its data is removed, to
 sandbox-status: setup ## What runs, where, in which state
 	@$(PLAYBOOK) playbooks/sandbox_status.yml
 
-.PHONY: build requirements changelog
+.PHONY: screenshot build requirements changelog
+screenshot: setup ## Pictures of the last health report (reports/health/latest.html), light, dark and on a phone, into docs/images/
+	@PYTHONPATH=collections python tests/integration/health/browser.py reports/health/latest.html docs/images
 build: setup ## Build the collection's artifact into .cache/artifact/
 	@scripts/artifact
 requirements: setup ## Compile requirements/*.in into pinned and hashed requirements/*.txt

@@ -57,7 +57,7 @@ class Version:
 class Component:
     """One component. ``programs`` maps the names of what it provides to paths below the build, or below Debian's folder; the first one is asked its version.
 
-    ``revision`` counts changes of the recipe that leave the version as it is.
+    ``revision`` counts changes of the recipe that leave the version as it is. What is ``extra`` is no part of a sandbox, and there only when asked for.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Component:
     programs: tuple[tuple[str, str], ...] = ()
     kubebuilder: bool = False
     revision: int = 1
+    extra: bool = False
 
     @property
     def provides(self) -> dict[str, str]:
@@ -166,6 +167,11 @@ COMPONENTS: tuple[Component, ...] = (
     _exporter("prometheus-redis-exporter", "1.45", "MIT"),
     Component("stripe-mock", "0.203.0", "MIT", GoBuild("stripe-mock", "github.com/stripe/stripe-mock", ("-X main.version=0.203.0",)), Version(("-version",))),
     Component("openssl", "3.0", "Apache-2.0", DebianPackages(("openssl",), "/usr/bin"), Version(("version",), same=1), programs=(("openssl", "openssl"),)),
+    # The tests' browser; Debian's security updates replace whole versions of it.
+    Component(
+        "chromium-headless-shell", "120.0", "BSD-3-Clause", DebianPackages(("chromium-headless-shell", "fonts-dejavu-core"), "/usr/bin"), Version(same=0),
+        programs=(("chromium-headless-shell", "chromium-headless-shell"),), extra=True,
+    ),
 )  # fmt: skip
 
 # What runs Neo4j; found, never installed by us.
@@ -174,9 +180,9 @@ PROGRAMS: tuple[str, ...] = (*(name for component in COMPONENTS for name in comp
 
 
 def select(only: Sequence[str] | None) -> tuple[Component, ...]:
-    """The components that provide the programs named in ``only``, or all of them. Raises InvalidInput with all names that are unknown."""
+    """The components that provide the programs named in ``only``, or all that a sandbox has. Raises InvalidInput with all names that are unknown."""
     if not only:
-        return COMPONENTS
+        return tuple(component for component in COMPONENTS if not component.extra)
     providers = {name: component.name for component in COMPONENTS for name in component.provides}
     providers[JAVA] = providers["neo4j"]
     unknown = sorted(set(only) - providers.keys())
