@@ -21,11 +21,12 @@ class ActionModule(ActionBase):
     """Adds the display, and nothing else."""
 
     TRANSFERS_FILES = False
+    MODULE = "leanvibe.ops.health_report"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The module's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        result.update(self._execute_module(module_name="leanvibe.ops.health_report", task_vars=task_vars))
+        result.update(self._execute_module(module_name=self.MODULE, task_vars=task_vars))
         if self._task.args.get("show", True) and result.get("summary"):
             display = Display()
             for line in str(result["summary"]).splitlines():

@@ -87,8 +87,11 @@ run:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.health.arguments import HEALTH
-from ..module_utils.health.systems.kubernetes.link import run
+from ..module_utils.diagnosis.kubernetes import IN_DEPTH
+from ..module_utils.health.arguments import HEALTH, run_from
+from ..module_utils.health.systems.kubernetes import CHECKS
+from ..module_utils.health.systems.kubernetes.cluster import SYSTEM
+from ..module_utils.health.systems.kubernetes.link import link
 from ..module_utils.tenants.arguments import KUBERNETES_CONNECTION
 
 
@@ -96,7 +99,8 @@ def main() -> None:
     """Read the arguments, look, return what was found."""
     connection = {"type": "dict", "required": True, "options": KUBERNETES_CONNECTION}
     module = AnsibleModule(argument_spec={**HEALTH, "connection": connection}, supports_check_mode=True)
-    module.exit_json(changed=False, run=run(module.params))
+    run = run_from(module.params, SYSTEM, (*CHECKS, *IN_DEPTH), link(module.params["connection"]))
+    module.exit_json(changed=False, run=run.to_mapping())
 
 
 if __name__ == "__main__":

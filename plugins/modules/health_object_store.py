@@ -91,15 +91,20 @@ run:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.clients.object_store import CONNECTION
-from ..module_utils.health.arguments import HEALTH
-from ..module_utils.health.systems.object_store.link import run
+from ..module_utils.diagnosis.object_store import in_depth
+from ..module_utils.health.arguments import HEALTH, run_from
+from ..module_utils.health.systems.object_store import CHECKS
+from ..module_utils.health.systems.object_store.link import link
+from ..module_utils.health.systems.object_store.store import SYSTEM
 
 
 def main() -> None:
     """Read the arguments, look, return what was found."""
     connection = {"type": "dict", "required": True, "options": CONNECTION}
     module = AnsibleModule(argument_spec={**HEALTH, "connection": connection}, supports_check_mode=True)
-    module.exit_json(changed=False, run=run(module.params))
+    where = module.params["connection"]
+    run = run_from(module.params, SYSTEM, (*CHECKS, *in_depth(where)), link(where))
+    module.exit_json(changed=False, run=run.to_mapping())
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ run:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.diagnosis.postgresql import IN_DEPTH
 from ..module_utils.health.arguments import HEALTH, run_from
 from ..module_utils.health.systems.postgresql import CHECKS
 from ..module_utils.health.systems.postgresql.server import link
@@ -101,7 +102,7 @@ from ..module_utils.tenants.systems.postgresql import CONNECTION
 def main() -> None:
     connection = {"type": "dict", "required": True, "options": CONNECTION}
     module = AnsibleModule(argument_spec={**HEALTH, "connection": connection}, supports_check_mode=True)
-    run = run_from(module.params, "postgresql", CHECKS, link(module.params["connection"]))
+    run = run_from(module.params, "postgresql", (*CHECKS, *IN_DEPTH), link(module.params["connection"]))
     module.exit_json(changed=False, run=run.to_mapping())
 
 

@@ -93,6 +93,7 @@ run:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.clients.redis import CONNECTION
+from ..module_utils.diagnosis.redis import IN_DEPTH
 from ..module_utils.health.arguments import HEALTH, run_from
 from ..module_utils.health.systems.redis import CHECKS
 from ..module_utils.health.systems.redis.node import SYSTEM, link
@@ -101,7 +102,7 @@ from ..module_utils.health.systems.redis.node import SYSTEM, link
 def main() -> None:
     connection = {"type": "dict", "required": True, "options": CONNECTION}
     module = AnsibleModule(argument_spec={**HEALTH, "connection": connection}, supports_check_mode=True)
-    run = run_from(module.params, SYSTEM, CHECKS, link(module.params["connection"]))
+    run = run_from(module.params, SYSTEM, (*CHECKS, *IN_DEPTH), link(module.params["connection"]))
     module.exit_json(changed=False, run=run.to_mapping())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..diagnosis.catalogue import EVERYTHING as IN_DEPTH
 from .model import About
 from .systems import aws, backend, control, external, kubernetes, neo4j, object_store, pgbouncer, postgresql, redis
 
@@ -22,6 +23,7 @@ SYSTEMS: tuple[Sequence[About], ...] = (
     (*pgbouncer.CHECKS, *pgbouncer.COMPARISONS),
     (*postgresql.CHECKS, *postgresql.COMPARISONS),
     (*redis.CHECKS, *redis.COMPARISONS),
+    IN_DEPTH,
 )
 
 # What the health run finds about itself. Cannot be waived.

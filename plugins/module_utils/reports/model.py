@@ -133,7 +133,10 @@ class Insights:
 
 @dataclass(frozen=True)
 class Report:
-    """One run of one operation. ``acting`` tells operations that act from those that look; times are ISO 8601 in UTC."""
+    """One run of one operation. ``acting`` tells operations that act from those that look; times are ISO 8601 in UTC.
+
+    ``diagnosis`` is what a diagnosis says on top of its findings (diagnosis/conclude.py).
+    """
 
     operation: str
     environment: str
@@ -147,6 +150,7 @@ class Report:
     tenants: Sequence[TenantRow] = field(default_factory=tuple)
     notes: Sequence[str] = field(default_factory=tuple)
     insights: Insights | None = None
+    diagnosis: Mapping[str, Any] | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -196,4 +200,5 @@ class Report:
             "tenants": [vars(tenant) for tenant in self.tenants],
             "items": [item.to_mapping(self.acting) for item in self.items],
         }
-        return data | ({"health": self.insights.to_mapping()} if self.insights is not None else {})
+        data |= {"health": self.insights.to_mapping()} if self.insights is not None else {}
+        return data | ({"diagnosis": redact(dict(self.diagnosis))} if self.diagnosis is not None else {})

@@ -86,6 +86,42 @@ _HEALTH = _object(
 )
 _TENANT = _object({"id": _TEXT, "name": _TEXT, "tier": _TEXT, "region": _TEXT, "state": _TEXT})
 
+_RANKED = _object(
+    {
+        "rank": {"type": "integer", "minimum": 1},
+        "id": _TEXT,
+        "subject": _TEXT,
+        "verdict": {"enum": _FINDINGS},
+        "effect": {"type": ["number", "null"]},
+        "unit": {"enum": ["s/h", "%", None]},
+        "phase": _TEXT,
+        "message": _TEXT,
+        "evidence": _TEXT_OR_NULL,
+        "tenants": _TENANT_IDS,
+        "runbook": _TEXT_OR_NULL,
+        "query": _TEXT_OR_NULL,
+    }
+)
+_DIAGNOSIS = _object(
+    {
+        "tenant": _TEXT_OR_NULL,
+        "areas": {
+            "type": "array",
+            "minItems": 5,
+            "maxItems": 5,
+            "items": _object({"area": _TEXT, "verdict": {"enum": list(CHECK_VERDICTS)}, "message": _TEXT}),
+        },
+        "units": {"type": "object", "additionalProperties": _TEXT},
+        "ranking": {"type": "array", "items": _RANKED},
+        "plan": {
+            "type": "array",
+            "minItems": 3,
+            "maxItems": 3,
+            "items": _object({"phase": _TEXT, "when": _TEXT, "findings": {"type": "array", "items": {"type": "integer", "minimum": 1}, "uniqueItems": True}}),
+        },
+    }
+)
+
 
 def report_schema() -> dict[str, Any]:
     """The schema, as a document."""
@@ -107,7 +143,7 @@ def report_schema() -> dict[str, Any]:
                 "counts": {"type": "object"},
                 "items": {"type": "array", "items": {"type": "object"}},
             },
-            {"notes": {"type": "array", "items": _TEXT}, "tenants": {"type": "array", "items": _TENANT}, "health": _HEALTH},
+            {"notes": {"type": "array", "items": _TEXT}, "tenants": {"type": "array", "items": _TENANT}, "health": _HEALTH, "diagnosis": _DIAGNOSIS},
         ),
         "if": {"properties": {"verdict": {"enum": list(CHECK_VERDICTS)}}},
         "then": {"properties": {"counts": _counts(CHECK_VERDICTS), "items": {"items": {"allOf": [_CHECK_ITEM, _SAYS_WHY]}}}},

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, LeanVibe
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A file with everything that a diagnosis saw, to be handed to somebody else: redacted, for the owner only, with a list of what is in it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import secrets
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ..common.errors import OpsError
+from ..common.redaction import redact_text
+
+SUMS = "SHA256SUMS"
+_MODE = 0o600
+
+
+def archive(files: Mapping[str, str], hide: Iterable[str], folder: str, at: int) -> bytes:
+    """The files as .tar.gz, each redacted, below ``folder``; SHA256SUMS, which sha256sum --check reads, lists them. ``at`` is their time (since 1970)."""
+    known = sorted(set(hide), key=len, reverse=True)
+    contents = {name: redact_text(text, known).encode() for name, text in sorted(files.items())}
+    sums = "".join(f"{hashlib.sha256(body).hexdigest()}  {name}\n" for name, body in contents.items())
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=at) as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, body in {SUMS: sums.encode(), **contents}.items():
+            entry = tarfile.TarInfo(f"{folder}/{name}")
+            entry.size, entry.mode, entry.mtime = len(body), _MODE, at
+            tar.addfile(entry, io.BytesIO(body))
+    return packed.getvalue()
+
+
+def put(path: Path, content: bytes) -> Path:
+    """Write it so that only its owner can read it and nobody ever sees half of it. Raises OpsError."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:
+                file.write(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OpsError(f"{path} cannot be written: {error.strerror or error}. Set report_dir to a directory that can be written.") from error
+    return path
