@@ -29,22 +29,45 @@ class Interrupted(BaseException):
     """A signal asked this process to end; raised so that clean-up happens first."""
 
 
+class _Ends:
+    """Ends that were asked for while a command was being started. An exception there would leave a command that nobody knows of."""
+
+    starting = False
+    asked: BaseException | None = None
+
+
 @contextmanager
 def orderly_end() -> Iterator[None]:
-    """Within it, SIGTERM and SIGHUP end the process by an exception, so that what was changed is put back; outside of the main thread they stay as they are."""
+    """Within it, SIGINT, SIGTERM and SIGHUP end the process by an exception, so that what was changed is put back; outside of the main thread they stay."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(f"ended by signal {number}")
+        error = KeyboardInterrupt() if number == signal.SIGINT else Interrupted(f"ended by signal {number}")
+        if not _Ends.starting:
+            raise error
+        _Ends.asked = error
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Within it, no end is raised; at its end, one that was asked for is."""
+    _Ends.starting = True
+    try:
+        yield
+    finally:
+        _Ends.starting = False
+    asked, _Ends.asked = _Ends.asked, None
+    if asked is not None:
+        raise asked
 
 
 def run(
@@ -60,18 +83,18 @@ def run(
     with log.open("a", encoding="utf-8") as out:
         out.write(f"$ {' '.join(argv)}\n")
         out.flush()
-        try:
-            process = subprocess.Popen(
-                argv, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, errors="replace", start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise BuildFailed(f"{what}: {argv[0]} cannot be started: {error.strerror}", log=str(log)) from error
         expired = threading.Event()
-        timer = threading.Timer(timeout, _expire, (expired, process))
-        timer.daemon = True
-        timer.start()
+        process: subprocess.Popen[str] | None = None
+        timer: threading.Timer | None = None
         try:
+            with _starting():
+                process = subprocess.Popen(
+                    argv, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                    text=True, errors="replace", start_new_session=True,
+                )  # fmt: skip
+                timer = threading.Timer(timeout, _expire, (expired, process))
+                timer.daemon = True
+                timer.start()
             for line in process.stdout or ():
                 out.write(line)
                 lines.append(line.rstrip("\n"))
@@ -79,9 +102,15 @@ def run(
                 if each_line is not None:
                     each_line(line.rstrip("\n"))
             status = process.wait()
+        except OSError as error:
+            if process is not None:
+                raise
+            raise BuildFailed(f"{what}: {argv[0]} cannot be started: {error.strerror}", log=str(log)) from error
         finally:
-            timer.cancel()
-            _end(process)
+            if timer is not None:
+                timer.cancel()
+            if process is not None:
+                _end(process)
     if expired.is_set():
         raise BuildFailed(f"{what}: {argv[0]} did not end within {timeout:.0f} s; its last lines (all of them: {log}):\n" + "\n".join(last), log=str(log))
     if status != 0:
