@@ -22,7 +22,7 @@ WEST = "us-west-2"
 ALL = {check.id.partition(".")[2] for check in CHECKS}
 # The sandbox's users come in without TLS, nobody counts its sign-ups or earnings, and the first run has none before it.
 NOT_HERE = {"certificate", "signups", "revenue"}
-FIRST = NOT_HERE | {"failed_jobs", "latency", "errors", "tenant_errors", "active_tenants"}
+FIRST = NOT_HERE | {"failed_jobs", "response_baseline", "latency", "errors", "tenant_errors", "active_tenants"}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_healthy_application_has_no_findings_and_nothing_is_left(region: Regio
     assert skipped(first) == FIRST
     second = region.look(options={"counters_before": first["facts"]["counters"]})
     assert found(second) == {}, told(second)
-    assert skipped(second) <= NOT_HERE | {"latency", "errors", "tenant_errors"}, told(second)
+    assert skipped(second) <= NOT_HERE | {"response_baseline", "latency", "errors", "tenant_errors"}, told(second)
     assert region.left() == (0, 0)
     active = next(one for one in second["items"] if one["id"] == "backend.active_tenants")
     assert active["observed"] >= 1  # the journey's own; others may be at work here
@@ -108,7 +108,7 @@ FAULTS = {
     "cut off": Fault(lambda region: region.cut("backend_front"), dict.fromkeys(ALL, "unknown"), within=6),
     "slow": Fault(
         lambda region: region.slow("backend_front", 500),
-        {"response/enterprise": "critical", "database_response": "unknown", "websocket": "degraded", "journey": "degraded"},
+        {"response/enterprise": "critical", "websocket": "degraded", "journey": "degraded"},
         {"thresholds": {"backend.journey": {"degraded": 5, "critical": 20}, "backend.up": {"degraded": 2.5}}},
         within=40,
     ),

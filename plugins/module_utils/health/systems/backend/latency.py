@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How soon the application and its database answer: by a few questions of our own, and by what the application measured since the last run.
 
-A percentile is told only from enough answers: of fewer than 20 none lies beyond the 95th. The rest is not judged, which is not the same as well.
+A few questions within a second say what is so at this moment, not what is so 95 times of 100: they are judged by their median, which proves a target missed
+when even half of the answers come later than nineteen of twenty may. The percentiles of users' requests are told from enough of them only.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from dataclasses import replace
 
 from ....clients.web import Answer
 from ....reports.model import OK
-from ...model import Finding, NoData, NotApplicable, Threshold
+from ...model import Finding, NotApplicable, Threshold
 from ..answers import unexpected
 from ..folding import verdict_of
+from .increases import before, keep
 from .metrics import window
-from .service import Run, check, health_of, number, tiers_here, well
+from .service import Run, check, fine, health_of, number, tiers_here, well
 
-PROBES, DATABASE_PROBES, ENOUGH = 40, 20, 20
+PROBES, DATABASE_PROBES = 40, 20
 PROBE_SECONDS = 4.0
+# Medians of so many runs are kept, and so many make a baseline; below so many ms nobody notices what has become of it.
+KEPT, BASELINE, NOTICED = 20, 5, 100
 # Answers of users that a percentile needs: five beyond it.
 USERS = {"p95": (0.95, 100), "p99": (0.99, 500)}
 # Milliseconds by tier, as the role tiers promises them: API p95 and p99, database p95.
@@ -73,19 +77,15 @@ def _beside(session: Run, value: float, variant: str, name: str, tenants: Sequen
 
 
 def _judged(session: Run, times: Sequence[float], what: str) -> Iterator[Finding]:
-    """The 95th percentile beside each tier's target. With too few answers half of them stand for it: it lies no lower."""
-    few = len(times) < ENOUGH
-    value = percentile(times, 0.5 if few else 0.95)
-    said = f"{len(times)} answers {what}: p50 {percentile(times, 0.5):.0f} ms, p95 {'at least ' if few else ''}{value:.0f} ms, worst {max(times):.0f} ms"
-    found = [_beside(session, value, tier, tier, tenants, said) for tier, tenants in sorted(tiers_here(session).items())]
-    told = [finding for finding in found if finding.tenants or not few]
-    yield from told
-    if len(told) < len(found):
-        raise NoData(f"{said}: too few to tell the 95th percentile, which needs {ENOUGH}")
+    """The median beside each tier's target for the 95th percentile."""
+    half = percentile(times, 0.5)
+    said = f"{len(times)} answers {what}: p50 {half:.0f} ms, p95 {percentile(times, 0.95):.0f} ms, worst {max(times):.0f} ms"
+    for tier, tenants in sorted(tiers_here(session).items()):
+        yield _beside(session, half, tier, tier, tenants, said)
 
 
-def _response(session: Run) -> Iterator[Finding]:
-    tiers_here(session)
+def _times(session: Run) -> list[float]:
+    """How long GET /health takes, asked for once."""
 
     def once() -> float:
         answer = session.client.users.request("GET", "/health")
@@ -93,7 +93,24 @@ def _response(session: Run) -> Iterator[Finding]:
             raise unexpected(answer, "200")
         return answer.seconds * 1000
 
-    yield from _judged(session, _asked(session, once, PROBES), "of GET /health, seen from here")
+    return session.once("response", lambda _service: _asked(session, once, PROBES))
+
+
+def _response(session: Run) -> Iterator[Finding]:
+    tiers_here(session)
+    yield from _judged(session, _times(session), "of GET /health, seen from here")
+
+
+def _baseline(session: Run) -> Iterator[Finding]:
+    half = percentile(_times(session), 0.5)
+    earlier = [float(value) for value in before(session).get("response_ms", [])]
+    keep(session, response_ms=[*earlier, round(half, 2)][-KEPT:])
+    if len(earlier) < BASELINE:
+        raise NotApplicable(f"{len(earlier)} earlier runs are known, and a baseline needs {BASELINE}")
+    usual = percentile(earlier, 0.5)
+    times = round(half / usual, 2)
+    said = f"p50 of GET /health is {half:.0f} ms, and was {usual:.0f} ms in the last {len(earlier)} runs"
+    yield fine(times, said, unit="x") if half < NOTICED else Finding(observed=times, message=said)
 
 
 def _database(session: Run) -> Iterator[Finding]:
@@ -126,11 +143,14 @@ def _latency(session: Run) -> Iterator[Finding]:
 
 
 CHECKS = (
-    check("response", "How soon does the application answer, seen from here (95th percentile)?", _response,
+    check("response", "How soon does the application answer, seen from here (median, beside the target for 95 %)?", _response,
           "for i in $(seq 40); do curl -sS -o /dev/null -w '%{time_total}\\n' URL/health; done | sort -n", variants=_targets(0), timeout=12.0, cost="medium"),
-    check("database_response", "How soon does the database answer the application (95th percentile)?", _database,
+    check("response_baseline", "How many times as long as usual does the application take to answer?", _baseline,
+          "the trend of backend.response in the reports before this one",
+          Threshold(degraded=3, unit="x", source="ours: three times the median of the last runs, and beyond 100 ms"), timeout=12.0),
+    check("database_response", "How soon does the database answer the application (median, beside the target for 95 %)?", _database,
           "for i in $(seq 20); do curl -sS URL/health/db; done (latency_ms)", variants=_targets(2), timeout=12.0, cost="medium"),
     check("latency", "How soon were users answered since the last run (95th and 99th percentile)?", _latency,
           "curl -sS DIRECT_URL/metrics | grep leanvibe_http_request_seconds_bucket, twice",
-          variants={f"{tier}_{name}": limits for number_, name in enumerate(USERS) for tier, limits in _targets(number_).items()}),
+          variants={f"{tier}_{name}": limits for which, name in enumerate(USERS) for tier, limits in _targets(which).items()}),
 )  # fmt: skip

@@ -33,6 +33,7 @@ HTML = said(200, "<!doctype html><title>Sign in to the hotel's network</title>",
 OPTIONS = {"pages": ["/", "/docs"], "journey_tenant": "acme", "figures": {"signups": "app_signups_total", "revenue": "app_revenue_usd"}}
 MORE = "# TYPE app_signups_total counter\napp_signups_total {signups}\n# TYPE app_revenue_usd gauge\napp_revenue_usd 1250.5\n"
 BEFORE = {
+    "response_ms": [10.0] * 5,
     "jobs_done": 40,
     "jobs_failed": 0,
     "signups": 3,
@@ -93,10 +94,16 @@ NEEDS = {"database": "db", "cache": "cache", "graph": "graph", "billing": "billi
 TIERS = ("enterprise", "team")
 OF_METRICS = ("latency", "errors", "tenant_errors", "active_tenants")
 ANSWERS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
-    "health says no": ({"GET /health": said(503, {"status": "stopping"})}, {"up": "critical", "worker": "critical", "response": "unknown"}),
+    "health says no": (
+        {"GET /health": said(503, {"status": "stopping"})},
+        {"up": "critical", "worker": "critical", "response": "unknown", "response_baseline": "unknown"},
+    ),
     "health is HTML": ({"GET /health": HTML}, {"up": "unknown", "worker": "unknown"}),
     "health is empty": ({"GET /health": said(200, "", "")}, {"up": "unknown", "worker": "unknown"}),
-    "health is not found": ({"GET /health": said(404, {"error": "?"})}, {"up": "unknown", "worker": "unknown", "response": "unknown"}),
+    "health is not found": (
+        {"GET /health": said(404, {"error": "?"})},
+        {"up": "unknown", "worker": "unknown", "response": "unknown", "response_baseline": "unknown"},
+    ),
     "the database is gone": (
         {"GET /health/db": said(503, {"status": "unavailable", "detail": "refused"})},
         {"database": "critical", "database_response": "unknown", "journey": "unknown"},
@@ -150,7 +157,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "the API is slow": (
         {"GET /health": said(200, {"status": "ok"}, seconds=0.45)},
-        {"response/enterprise": "critical"},
+        {"response/enterprise": "critical", "response_baseline": "degraded"},
     ),
     "the database is slow": (
         {"GET /health/db": said(200, {"status": "ok", "latency_ms": 70.0})},
@@ -238,9 +245,11 @@ def test_what_the_application_has_counted_since_the_last_run(name: str) -> None:
 
 def test_the_first_run_compares_with_nothing_and_leaves_its_counters() -> None:
     run = look(Application(), before=None)
-    assert bad(run) == dict.fromkeys([*OF_METRICS, "failed_jobs", "signups"], "skipped")
-    assert all("first reading" in done.reason for done in run.checks if done.outcome == "skipped" and done.id not in ELSEWHERE)
-    assert set(run.facts["counters"]) == {"metrics", "jobs_done", "jobs_failed", "signups"}
+    assert bad(run) == dict.fromkeys([*OF_METRICS, "failed_jobs", "signups", "response_baseline"], "skipped")
+    assert all(
+        "first reading" in done.reason or "0 earlier runs" in done.reason for done in run.checks if done.outcome == "skipped" and done.id not in ELSEWHERE
+    )
+    assert set(run.facts["counters"]) == {"metrics", "jobs_done", "jobs_failed", "signups", "response_ms"}
     json.dumps(run.facts, allow_nan=False)
 
 
@@ -274,11 +283,37 @@ def test_percentiles() -> None:
     assert latency.quantile({0.1: 100, float("inf"): 100}, 0.5) == pytest.approx(0.05)
 
 
-def test_too_few_answers_are_judged_only_by_what_they_prove(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency, "PROBES", 5)
-    assert bad(look(Application())) == {"response": "unknown"}
-    run = look(Application(instead={"GET /health": said(200, {"status": "ok"}, seconds=0.45)}))
-    assert bad(run) == {"response/enterprise": "critical", "response": "unknown"}
+def test_half_of_the_answers_decide_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.01, *[0.01, 0.01, 0.3] * 13, 0.9, 0.9])  # the first is the check up's own
+    run = look(
+        Application(instead={"GET /health": lambda _body: said(200, {"status": "ok"}, seconds=next(seconds))}),
+        worker=False,
+        only=["backend.up", "backend.response"],
+    )
+    assert bad(run) == {}
+    assert "p50 10 ms, p95 300 ms, worst 900 ms" in item(run, "response")["message"]
+
+
+BASELINES: dict[str, tuple[list[float], float, str]] = {
+    "as usual": ([140.0] * 5, 0.15, "ok"),
+    "three times as long": ([50.0] * 5, 0.15, "degraded"),
+    "three times as long, and nobody notices": ([5.0] * 5, 0.09, "ok"),
+    "four runs": ([50.0] * 4, 0.15, "skipped"),
+}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_median_beside_that_of_earlier_runs(name: str) -> None:
+    earlier, seconds, verdict = BASELINES[name]
+    app = Application(instead={"GET /health": said(200, {"status": "ok"}, seconds=seconds)})
+    run = look(app, before={"response_ms": earlier}, only=["backend.response_baseline"])
+    assert [one["verdict"] for one in run.items] == [verdict]
+    assert run.facts["counters"]["response_ms"] == [*earlier, seconds * 1000]
+
+
+def test_no_more_medians_are_kept_than_are_needed() -> None:
+    run = look(Application(), before={"response_ms": [5.0] * 20}, only=["backend.response_baseline"])
+    assert run.facts["counters"]["response_ms"] == [*[5.0] * 19, 10.0]
 
 
 JOURNEY: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
