@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from ..diagnosis.catalogue import EVERYTHING as IN_DEPTH
 from .model import About
-from .systems import aws, backend, control, external, kubernetes, neo4j, object_store, pgbouncer, postgresql, redis
+from .systems import aws, backend, control, external, kubernetes, monitoring, neo4j, object_store, pgbouncer, postgresql, redis
 
 # Each system's CHECKS and COMPARISONS.
 SYSTEMS: tuple[Sequence[About], ...] = (
@@ -18,6 +18,7 @@ SYSTEMS: tuple[Sequence[About], ...] = (
     (*control.CHECKS, *control.COMPARISONS),
     (*external.CHECKS, *external.COMPARISONS),
     (*kubernetes.CHECKS, *kubernetes.COMPARISONS),
+    (*monitoring.CHECKS, *monitoring.COMPARISONS),
     (*neo4j.CHECKS, *neo4j.COMPARISONS),
     (*object_store.CHECKS, *object_store.COMPARISONS),
     (*pgbouncer.CHECKS, *pgbouncer.COMPARISONS),
