@@ -42,7 +42,7 @@ options:
         type: str
         required: true
       direct_url:
-        description: Address of one process of the application, without what stands before it, for its metrics. Default is O(connection.url).
+        description: Address of one process of the application, without what stands before it, for its metrics. If not given, these are not looked at.
         type: str
       worker_url:
         description: Address of the process of the background jobs. If not given, that process is not looked at.

@@ -18,7 +18,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import C
 
 pytestmark = pytest.mark.sandbox
 Play = Callable[..., subprocess.CompletedProcess[str]]
-SYSTEMS = {"control", "kubernetes", "postgresql", "pgbouncer", "redis", "neo4j", "object_store", "aws"}
+SYSTEMS = {"control", "kubernetes", "postgresql", "pgbouncer", "redis", "neo4j", "object_store", "backend", "external", "aws"}
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def link(connection: Mapping[str, Any]) -> Link[Service]:
         )
         assert users is not None  # noqa: S101 - the argument is required
         accounts = {role: connection[role] for role in ("probe", "provisioner") if connection.get(role)}
-        service = Service(users, direct or users, worker, accounts)
+        service = Service(users, direct, worker, accounts)
         users.request("GET", "/health")  # any answer will do: what it says is a check's business
         return service
 

@@ -14,7 +14,7 @@ from ....common.lazy import LazyModule
 from ...model import NoData, NotApplicable
 from ..answers import unexpected
 from .increases import FIRST, before, keep, part
-from .service import Run, Service
+from .service import Run, Service, direct
 
 _parser = LazyModule("prometheus_client.parser")
 REQUESTS, SECONDS, TENANTS = "leanvibe_http_requests", "leanvibe_http_request_seconds", "leanvibe_tenant_requests"
@@ -43,7 +43,7 @@ def families(session: Run) -> Families:
     """All series, asked for once. Raises NoData."""
 
     def read(service: Service) -> Families:
-        answer = service.direct.request("GET", "/metrics")
+        answer = direct(service).request("GET", "/metrics")
         if answer.status != 200 or answer.content_type != "text/plain":
             raise unexpected(answer, "metrics for Prometheus (text)")
         try:
@@ -59,7 +59,7 @@ def samples(session: Run, name: str) -> Iterable[Any]:
     found = families(session)
     if name not in found:
         raise NoData(
-            f"{session.client.direct.base}/metrics has no series {name}: not the application's metrics, or other names (docs/runbooks/backend.md#metrics)"
+            f"{direct(session.client).base}/metrics has no series {name}: not the application's metrics, or other names (docs/runbooks/backend.md#metrics)"
         )
     return found[name]  # type: ignore[no-any-return]
 

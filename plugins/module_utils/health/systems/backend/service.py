@@ -25,14 +25,14 @@ SIGN_IN = "/api/v1/sign-in"
 
 @dataclass
 class Service:
-    """``users`` is the address that users come in by, ``direct`` the process without what stands before it, ``worker`` that of the background jobs.
+    """``users`` is the address that users come in by, ``direct`` that of one process without what stands before it, ``worker`` that of the background jobs.
 
     ``accounts`` are the platform's own by role (probe, provisioner), each with account and password. ``ends`` is when the check that runs must be done
     (monotonic clock).
     """
 
     users: Web
-    direct: Web
+    direct: Web | None = None
     worker: Web | None = None
     accounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ends: float = 0.0
@@ -103,6 +103,13 @@ def health_finding(answer: Answer, said: Callable[[Mapping[str, Any]], Finding])
     """The finding of a health endpoint: what ``said`` makes of it when it is well."""
     found = well(answer)
     return failed(answer) if found is None else said(found)
+
+
+def direct(service: Service) -> Web:
+    """The address of one process. Raises NotApplicable if the inventory names none."""
+    if service.direct is None:
+        raise NotApplicable("not configured: the inventory names no address of one process of the application (leanvibe_ops_backend.direct_url)")
+    return service.direct
 
 
 def number(found: Mapping[str, Any], name: str, where: str) -> float:

@@ -51,11 +51,13 @@ BEFORE = {
 ELSEWHERE = ("backend.certificate", "backend.websocket")
 
 
-def look(app: Application, *, before: Mapping[str, Any] | None = BEFORE, without: Any = ELSEWHERE, worker: bool = True, **change: Any) -> Run:
+def look(
+    app: Application, *, before: Mapping[str, Any] | None = BEFORE, without: Any = ELSEWHERE, worker: bool = True, direct: bool = True, **change: Any
+) -> Run:
     """A run over the application."""
     accounts = change.pop("accounts", {"probe": PROBE, "provisioner": PROVISIONER})
     app.counters.more = app.counters.more or MORE.format(signups=5)
-    way = replace(link.link({"url": "http://app"}), connect=lambda _seconds: Service(app, app, app if worker else None, accounts))  # type: ignore[arg-type]
+    way = replace(link.link({"url": "http://app"}), connect=lambda _seconds: Service(app, app if direct else None, app if worker else None, accounts))  # type: ignore[arg-type]
     options = {**OPTIONS, "counters_before": before, **change.pop("options", {})}
     selection = Selection(without=without, writes=change.pop("writes", True), only=change.pop("only", ()))
     tenants = change.pop("tenants", TENANTS)
@@ -181,8 +183,8 @@ def test_a_wrong_password_is_a_missing_right_and_shown_nowhere() -> None:
 
 def test_what_is_not_configured_is_skipped_and_says_so() -> None:
     options: dict[str, Any] = {"pages": None, "journey_tenant": None, "figures": None}
-    run = look(Application(), worker=False, accounts={}, options=options)
-    assert bad(run) == dict.fromkeys(["pages", "sign_in", "authorization", "worker", "signups", "revenue", "journey"], "skipped")
+    run = look(Application(), worker=False, direct=False, accounts={}, options=options)
+    assert bad(run) == dict.fromkeys(["pages", "sign_in", "authorization", "worker", *OF_METRICS, "signups", "revenue", "journey"], "skipped")
     assert all("not configured" in done.reason for done in run.checks if done.outcome == "skipped" and done.id not in ELSEWHERE)
 
 
