@@ -72,7 +72,8 @@ class Journey:
             raise Stopped(f"{step}: not begun, the time for the journey is up")
         answer = self.service.users.request(method, path, body=body, token=self.token if token is None else token)
         if answer.status not in good:
-            raise Stopped(f"{step}: {answer.where} answered {answer.status} where {' or '.join(map(str, good))} was expected: {words(answer)}")
+            said = words(answer) if answer.status >= 400 else "something else"  # what went well may hold a token
+            raise Stopped(f"{step}: {answer.where} answered {answer.status} where {' or '.join(map(str, good))} was expected: {said}")
         self.steps += 1
         return answer
 
@@ -80,7 +81,7 @@ class Journey:
         """A JSON object with these texts. Raises Stopped."""
         found = json_answer(answer)
         if not all(isinstance(found.get(name), str) for name in names):
-            raise Stopped(f"{self.step}: {answer.where} answered without {', '.join(names)}: {words(answer)}")
+            raise Stopped(f"{self.step}: {answer.where} answered without {', '.join(names)}, with {', '.join(sorted(found)) or 'nothing'}")
         return found
 
     def enter(self) -> None:

@@ -65,7 +65,7 @@ def token_of(service: Service, role: str) -> str:
     if answer.status in (401, 403):
         raise AccessDenied(f"{answer.where} refused the account {account['account']} ({answer.status}): its password in the inventory is not the application's")
     if answer.status != 200:
-        raise unexpected(answer, "a token")
+        raise NoData(f"{answer.where} answered {answer.status} where 200 and a token were expected")  # not its words: they may hold the token
     token = json_answer(answer).get("token")
     if not isinstance(token, str) or not token:
         raise NoData(f"{answer.where} answered 200, and with no token")

@@ -181,6 +181,17 @@ def test_a_wrong_password_is_a_missing_right_and_shown_nowhere() -> None:
     assert "recognisable-and-wrong" not in str(run)
 
 
+@pytest.mark.parametrize("answer", [said(201, {"token": "recognisable-opaque"}), said(200, {"access_token": "recognisable-opaque"})])
+def test_a_token_that_comes_otherwise_is_shown_nowhere(answer: Any) -> None:
+    run = look(Application(instead={"POST /api/v1/sign-in": answer}))
+    assert bad(run) == {"sign_in": "unknown", "authorization": "unknown", "journey": "unknown"}
+    app = Application()
+    app.instead["PUT *"] = lambda _body: app.instead.update({"POST /api/v1/sign-in": answer})
+    mine = look(app)
+    assert bad(mine) == {"journey": "critical"}
+    assert "recognisable-opaque" not in str(run) + str(mine)
+
+
 def test_what_is_not_configured_is_skipped_and_says_so() -> None:
     options: dict[str, Any] = {"pages": None, "journey_tenant": None, "figures": None}
     run = look(Application(), worker=False, direct=False, accounts={}, options=options)
