@@ -111,6 +111,7 @@ run:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.diagnosis.monitoring import IN_DEPTH
 from ..module_utils.health.arguments import HEALTH
 from ..module_utils.health.systems.monitoring.link import CONNECTION, run
 
@@ -119,7 +120,7 @@ def main() -> None:
     """Read the arguments, look, return what was found."""
     connection = {"type": "dict", "required": True, "options": CONNECTION}
     module = AnsibleModule(argument_spec={**HEALTH, "connection": connection}, supports_check_mode=True)
-    module.exit_json(changed=False, run=run(module.params))
+    module.exit_json(changed=False, run=run(module.params, IN_DEPTH))
 
 
 if __name__ == "__main__":

@@ -5,21 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
 
-from ..clients.web import Web
-from ..health.model import DIAGNOSE, Check, Finding, Session, Threshold
-from ..health.reading import vector
-from ..health.runner import Link
-from ..health.systems.answers import json_answer
+from ..health.model import DIAGNOSE, Check, Finding, NoData, Threshold
+from ..health.systems.monitoring.server import SYSTEM, Run, Server, ask, promql
 from ..reports.model import OK
-from .network import round_trip
 from .shares import HALF, selected, shares
 
-SYSTEM = "monitoring"
 # Requests an hour, below which nobody's share matters.
 JUDGED_REQUESTS = 3600.0
 SHOWN = 10
@@ -31,68 +24,40 @@ MEMORY = "100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes
 DISK = "100 * max by (instance) (rate(node_disk_io_time_seconds_total[5m]))"
 SPACE = f"100 * max by (instance) (1 - node_filesystem_avail_bytes{{{_REAL}}} / node_filesystem_size_bytes{{{_REAL}}})"
 ROUTES = "3600 * sum by (method, route) (rate(leanvibe_http_request_seconds_sum[5m]))"
+REQUESTS = "count(leanvibe_http_requests_total)"
 TENANTS = "3600 * sum by (tenant) (rate(leanvibe_tenant_requests_total[5m]))"
 
-# As inventories have it (leanvibe_ops_monitoring).
-CONNECTION: dict[str, Any] = {
-    "prometheus_url": {"type": "str", "required": True},
-    "alertmanager_url": {"type": "str"},
-    "token": {"type": "str", "no_log": True},
-    "ca_file": {"type": "path"},
-}
-Series = list[tuple[dict[str, str], float]]
+
+def series(session: Run, expression: str) -> list[tuple[dict[str, str], float]]:
+    """The series of an instant query. Raises NoData for an error, or if there is none."""
+    found = ask(session, expression)
+    if not found:
+        raise NoData(f"{expression}: no series; nothing was measured, which is not 0 (absent metric, or wrong labels)")
+    return found
 
 
-@dataclass
-class Server:
-    """One Prometheus."""
-
-    web: Web
-    token: str = ""
-
-
-def ask(server: Server, expression: str) -> Series:
-    """An instant query. Raises NoData for an error, or if there is no series."""
-    return vector(json_answer(server.web.request("GET", f"/api/v1/query?query={quote(expression)}", token=server.token)), expression)
-
-
-def link(connection: Mapping[str, Any]) -> Link[Server]:
-    """How the runner reaches Prometheus (CONNECTION)."""
-
-    def limit(server: Server, seconds: float) -> None:
-        server.web.seconds = seconds
-
-    def ready(server: Server, seconds: float) -> object:
-        limit(server, seconds)
-        return ask(server, "vector(1)")
-
-    def connect(seconds: float) -> Server:
-        server = Server(Web(str(connection["prometheus_url"]), seconds, connection.get("ca_file")), connection.get("token") or "")
-        ready(server, seconds)
-        return server
-
-    return Link(connect=connect, answers=ready, limit=limit, close=lambda server: server.web.close(), loads=("urllib3",))
-
-
-def _per_machine(expression: str, words: str) -> Callable[[Session[Server]], Iterator[Finding]]:
-    def run(session: Session[Server]) -> Iterator[Finding]:
-        for labels, value in ask(session.client, expression):
+def _per_machine(expression: str, words: str) -> Callable[[Run], Iterator[Finding]]:
+    def run(session: Run) -> Iterator[Finding]:
+        for labels, value in series(session, expression):
             where = labels.get("instance", "machine")
             yield Finding(observed=round(value, 1), name=where, message=f"{where}: {value:.1f} % {words}")
 
     return run
 
 
-def _routes(session: Session[Server]) -> Iterator[Finding]:
+def _routes(session: Run) -> Iterator[Finding]:
     """What the application does with its time. That it works is no finding; it is what a slow route is compared with."""
-    every = sorted(((labels, value) for labels, value in ask(session.client, ROUTES)), key=lambda one: -one[1])
+    every = sorted(((labels, value) for labels, value in series(session, ROUTES)), key=lambda one: -one[1])
     for labels, value in every[:SHOWN]:
         name = f"{labels.get('method', '?')} {labels.get('route', '?')}"
         yield Finding(observed=round(value, 3), verdict=OK, unit="s/h", name=name, message=f"{name}: {value:.3g} s an hour in the last 5 min")
 
 
-def _tenants(session: Session[Server]) -> list[Finding]:
-    taken = {labels.get("tenant", "?"): value for labels, value in ask(session.client, TENANTS)}
+def _tenants(session: Run) -> list[Finding]:
+    taken = {labels.get("tenant", "?"): value for labels, value in ask(session, TENANTS)}
+    if not taken:
+        # The application shows a tenant from its first request on; that the application is heard of at all is what must be there.
+        series(session, REQUESTS)
     return shares(
         taken,
         sum(taken.values()),
@@ -103,13 +68,13 @@ def _tenants(session: Session[Server]) -> list[Finding]:
     )
 
 
-def _check(name: str, question: str, run: Callable[[Session[Server]], Any], query: str, threshold: Threshold | None = None) -> Check[Server]:
+def _check(name: str, question: str, run: Callable[[Run], Any], query: str, threshold: Threshold | None = None) -> Check[Server]:
     return Check(
         id=f"{SYSTEM}.{name}",
         question=question,
         system=SYSTEM,
         run=run,
-        query=query,
+        query=promql(query),
         runbook=f"diagnose.md#{name}",
         threshold=threshold,
         profiles=(DIAGNOSE,),
@@ -122,7 +87,6 @@ def _of(limit: float, source: str) -> Threshold:
 
 
 IN_DEPTH: tuple[Check[Server], ...] = (
-    round_trip(SYSTEM, lambda server: ask(server, "vector(1)"), "GET /api/v1/query?query=vector(1)"),
     _check(
         "cpu",
         "Are the machines' processors busy?",

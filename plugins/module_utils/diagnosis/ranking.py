@@ -52,7 +52,6 @@ _MEDIUM = frozenset(
 _LONG = frozenset(
     {
         "kubernetes.tenant_share",
-        "monitoring.round_trip",
         "monitoring.tenant_requests",
         "postgresql.replication_round_trip",
         "postgresql.round_trip",
@@ -133,4 +132,5 @@ def tenants_part(items: Sequence[Item], each: int = 3) -> list[Item]:
 
 def ways(items: Sequence[Item]) -> list[Item]:
     """How long the way to each endpoint and back was."""
-    return [item for item in items if item.id.endswith((".round_trip", ".latency", ".api_latency", ".replication_round_trip")) and is_number(item.observed)]
+    ends = (".round_trip", ".latency", ".api_latency", ".replication_round_trip", "monitoring.prometheus")
+    return [item for item in items if item.id.endswith(ends) and is_number(item.observed)]

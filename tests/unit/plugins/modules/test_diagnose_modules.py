@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, LeanVibe
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""diagnose_report and diagnose_monitoring as Ansible runs them."""
+"""diagnose_report as Ansible runs it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.leanvibe.ops.plugins.modules import diagnose_monitoring, diagnose_report
+from ansible_collections.leanvibe.ops.plugins.modules import diagnose_report
 
 
 def called(module: Any, **arguments: Any) -> dict[str, Any]:
@@ -36,11 +36,3 @@ def test_a_conclusion_needs_its_run_and_check_mode_is_a_check(tmp_path: Path) ->
     result = called(diagnose_report, **given, run_id="r1", _ansible_check_mode=True)
     assert (result["verdict"], result["changed"], Path(result["path"]).name) == ("unknown", False, "20261121T060000Z-r1-check.json")
     assert set(result["areas"].values()) == {"unknown"}
-
-
-def test_a_prometheus_that_is_not_there_is_unknown_with_one_reason() -> None:
-    given = {"region": "us-east-1", "profile": "diagnose", "connection": {"prometheus_url": "http://127.0.0.1:9"}}
-    run = called(diagnose_monitoring, **given)["run"]
-    assert {item["verdict"] for item in run["items"]} == {"unknown"}
-    assert len({item["message"] for item in run["items"]}) == 1
-    assert len(run["items"]) == 8

@@ -47,10 +47,10 @@ def _answers(server: Server, seconds: float) -> object:
     return server.web.request("GET", "/-/ready")
 
 
-def run(params: Mapping[str, Any]) -> dict[str, Any]:
-    """One call of the module health_monitoring: what the checks found."""
+def run(params: Mapping[str, Any], more: Sequence[Check[Server]] = ()) -> dict[str, Any]:
+    """One call of the module health_monitoring: what the checks found. ``more`` are further checks of Prometheus."""
     connection = params["connection"]
-    parts: Sequence[tuple[str, Sequence[Check[Server]]]] = (("prometheus_url", OF_PROMETHEUS), ("alertmanager_url", OF_ALERTMANAGER))
+    parts: Sequence[tuple[str, Sequence[Check[Server]]]] = (("prometheus_url", (*OF_PROMETHEUS, *more)), ("alertmanager_url", OF_ALERTMANAGER))
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         first, second = pool.map(lambda part: run_from(params, SYSTEM, part[1], link(str(connection[part[0]]), connection)), parts)
     both = Run(SYSTEM, params["region"], first.items + second.items, first.checks + second.checks, seconds=max(first.seconds, second.seconds))

@@ -17,6 +17,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis.shares impo
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import Check, Finding, NoData, NotApplicable, Session
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.results import item
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.kubernetes.cluster import Space
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.monitoring.server import Server
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.redis.node import Info
 
 ABOUT: Check[Any] = Check(id="redis.x", question="?", system="redis", query="q", runbook="r", threshold=HALF, run=lambda _session: [])
@@ -166,8 +167,8 @@ class FakeWeb:
         return Answer(f"{method} {path}", 200, self.body, {"content-type": self.content_type})
 
 
-def server(web: FakeWeb) -> monitoring.Server:
-    return monitoring.Server(web, "t0ken")  # type: ignore[arg-type]
+def server(web: FakeWeb) -> Server:
+    return Server(web, "t0ken")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,17 @@ def test_routes_are_told_and_not_judged() -> None:
 def test_requests_of_tenants_are_shares() -> None:
     web = FakeWeb(({"tenant": "a"}, 9000.0), ({"tenant": "b"}, 1000.0))
     assert of(named(monitoring.IN_DEPTH, "monitoring.tenant_requests"), server(web))[0] == [("tenant/a", "degraded", 90.0), ("tenant/b", "ok", 10.0)]
+
+
+def test_no_tenant_is_a_zero_only_where_the_application_is_heard_of() -> None:
+    class Heard(FakeWeb):
+        def request(self, method: str, path: str, body: object = None, token: str = "") -> Answer:
+            return (FakeWeb(({}, 7.0)) if "count" in path else FakeWeb()).request(method, path)
+
+    check = named(monitoring.IN_DEPTH, "monitoring.tenant_requests")
+    assert of(check, server(Heard()))[0] == [("", "ok", 0)]
+    with pytest.raises(NoData, match="no series"):
+        of(check, server(FakeWeb()))
 
 
 def test_the_way_is_the_median_of_what_was_measured() -> None:
