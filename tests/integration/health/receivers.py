@@ -62,6 +62,8 @@ class Vendor:
         self.tokens.append(headers.get("Authorization", ""))
         if kind == WEBHOOK:
             return 200, "text/html", "ok"
+        if kind == POST_MESSAGE and self.does == "no":
+            return 200, "application/json", json.dumps({"ok": False, "error": "channel_not_found"})
         if kind == POST_MESSAGE:
             return 200, "application/json", json.dumps({"ok": True, "channel": "C1", "ts": "1503435956.000247"})
         return 202, "application/json", json.dumps({"status": "success", "message": "Event processed", "dedup_key": told["dedup_key"]})

@@ -218,6 +218,14 @@ def test_a_receiver_that_fails_is_a_finding_and_hinders_nothing(does: str, there
     assert [secret for secret in (HOOK.rpartition("/")[2], ROUTING, PASSWORD) if secret in written] == []
 
 
+@pytest.mark.parametrize(("does", "words"), [("500", "Slack answered 500"), ("html", "Slack answered 200"), ("no", "Slack answered 200: channel_not_found")])
+def test_a_bot_that_is_refused_is_told_why(does: str, words: str, there: Vendor, tmp_path: Path) -> None:
+    there.does = does
+    bot = {"token": TOKEN, "channel": "C0123", "api_url": f"{there.url}/api/", "ca_file": there.ca_file}
+    found = troubles(conclude(tmp_path, endpoint(one="critical"), slack=bot))
+    assert found["control/sinks/slack"].startswith(f"the report could not be sent to slack (health_slack): {words}"), found
+
+
 def test_nobody_there_is_a_finding_for_each(office: Post, tmp_path: Path) -> None:
     url = f"https://127.0.0.1:{free_port()}"
     sinks = {
