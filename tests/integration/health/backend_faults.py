@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import json
 import secrets
@@ -12,11 +13,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import psycopg
+from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.supervisor import Supervisor
 from health_cluster import look
 
 PROVISION = "INSERT INTO leanvibe.tenants (tenant_id, name, tier, region, state) VALUES (%s, %s, 'enterprise', %s, 'active')"
@@ -38,6 +41,20 @@ def process_of(data: str, *words: str) -> psutil.Process:
             found.append(process)
     assert len(found) == 1, f"{len(found)} processes with {words} in {data}, and only one may be stopped"
     return found[0]
+
+
+@contextlib.contextmanager
+def killed(data: str, program: str, process: psutil.Process) -> Iterator[None]:
+    """A server that has died; afterwards the sandbox's supervisor starts it, and nothing else is touched."""
+    settings = configparser.RawConfigParser(strict=False)
+    settings.read(Path(data) / "supervisord.conf", encoding="utf-8")
+    supervisor = Supervisor(Path(data), Path(settings["unix_http_server"]["file"]))
+    process.kill()
+    eventually(lambda: program not in supervisor.pids(), f"the end of {program}")
+    try:
+        yield
+    finally:
+        supervisor.start(program)
 
 
 @contextlib.contextmanager
@@ -129,8 +146,10 @@ class Region:
 
     def well(self) -> bool:
         """Whether the application reaches all it needs, as it says itself."""
-        answers = [self.api.get(f"/health/{name}") for name in ("db", "cache", "graph", "worker", "billing")]
-        return all(answer.status_code == 200 for answer in answers)
+        with contextlib.suppress(httpx.HTTPError):  # just started
+            answers = [self.api.get(f"/health/{name}") for name in ("db", "cache", "graph", "worker", "billing")]
+            return all(answer.status_code == 200 for answer in answers)
+        return False
 
     def user(self) -> dict[str, str]:
         """The headers of a user of the tenant."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.backend import CHECKS
-from backend_faults import Region, eventually, paused, process_of
+from backend_faults import Region, eventually, killed, paused, process_of
 from health_cluster import told, verdicts
 
 pytestmark = pytest.mark.sandbox
@@ -104,6 +103,8 @@ def nothing(_region: Region) -> Iterator[None]:
 
 WRONG = {"account": "probe", "password": "hc-recognisable-and-wrong"}
 FAULTS = {
+    "died": Fault(lambda region: killed(region.data, f"backend-{WEST}", region.process("api")), dict.fromkeys(ALL, "unknown"), within=6),
+    "worker died": Fault(lambda region: killed(region.data, f"worker-{WEST}", region.process("worker")), {"worker": "unknown", "journey": "critical"}),
     "paused": Fault(lambda region: paused(region.process("api")), dict.fromkeys(ALL, "unknown"), within=6),
     "cut off": Fault(lambda region: region.cut("backend_front"), dict.fromkeys(ALL, "unknown"), within=6),
     "slow": Fault(
@@ -148,18 +149,6 @@ def test_a_fault_is_found_and_nothing_else(region: Region, name: str) -> None:
     assert "hc-recognisable-and-wrong" not in str(run)
     if name != "queue":
         assert region.left() == (0, 0)
-
-
-@pytest.mark.faults(sample=1)
-@pytest.mark.parametrize("role", ["api", "worker"])
-def test_a_process_that_died_is_unknown(region: Region, run_playbook: Callable[..., subprocess.CompletedProcess[str]], role: str) -> None:
-    region.process(role).kill()
-    try:
-        run = region.look()
-    finally:
-        assert run_playbook("sandbox_up").returncode == 0
-    eventually(region.well, "a healthy application")
-    assert found(run) == (dict.fromkeys(ALL, "unknown") if role == "api" else {"worker": "unknown", "journey": "critical"}), told(run)
 
 
 def test_failures_since_the_last_run_are_told_with_whom_they_touch(region: Region) -> None:

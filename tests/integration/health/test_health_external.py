@@ -8,9 +8,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import httpx
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
-from backend_faults import eventually, paused, process_of
+from backend_faults import eventually, killed, paused, process_of
 from health_cluster import look, told, verdicts
 
 pytestmark = pytest.mark.sandbox
@@ -65,12 +64,10 @@ def test_one_that_holds_still_is_unknown_in_time_and_the_others_are_looked_at(sa
     eventually(lambda: answers(address), "stripe-mock")
 
 
-def test_one_that_died_is_unknown(sandbox: dict[str, Any], address: str, run_playbook: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    process_of(str(sandbox["data"]), "stripe-mock", "-http-addr").kill()
-    try:
+def test_one_that_died_is_unknown(sandbox: dict[str, Any], address: str) -> None:
+    data = str(sandbox["data"])
+    with killed(data, "stripe_mock", process_of(data, "stripe-mock", "-http-addr")):
         run = look("external", region="us-east-1", connection={"billing": {"url": address}})
-    finally:
-        assert run_playbook("sandbox_up").returncode == 0
     assert found(run) == {"billing": "unknown"}, told(run)
     eventually(lambda: answers(address), "stripe-mock")
 
