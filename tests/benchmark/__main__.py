@@ -16,11 +16,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import cleanup, output, parts, playbooks, population, state
+from . import cleanup, mornings, output, parts, playbooks, population, state
 from .measure import Measured, median
 from .settings import BenchmarkError, Settings
 
-STEPS = ("ours", "usual", "parts")
+STEPS = ("ours", "usual", "parts", "health")
 RATIO = 100
 PART_RATIO = 2
 UNCHANGED_SECONDS = 3
@@ -80,6 +80,8 @@ def _benchmark(settings: Settings, steps: Sequence[str]) -> int:
     if "parts" in steps:
         for part in parts.run(settings, say):
             _part(report, part)
+    if "health" in steps:
+        mornings.run(settings, report, say)
     print(f"\n{report.table()}\n")
     say(f"figures also in {report.write(output.folder())}")
     return 0
