@@ -19,8 +19,9 @@ description:
   - Changes nothing. Whatever happens to a check or to a server, every check is told of; the module itself fails only if its arguments are wrong.
   - O(options) says what is declared of the monitoring. C(jobs) (a list, names of jobs that must have targets), C(metrics) (a list, names of metrics that the
     platform's dashboards and rules need; without it that check is skipped), C(timestamps) (a mapping, metrics that hold a time and the seconds that it may
-    be away from now; without it that check is skipped), C(watchdog) (name of the alert that always fires, C(Watchdog) by default; empty if there is
-    none), C(peers) (how many Alertmanagers must be together, 1 by default), C(silences_by) (a list, as whom operations silence, C(leanvibe.ops) by default).
+    be away from now; without it that check is skipped), C(max_series) (how many series Prometheus has memory for), C(watchdog) (name of the alert
+    that always fires, C(Watchdog) by default; empty if there is none), C(peers) (how many Alertmanagers must be together, 1 by default),
+    C(silences_by) (a list, as whom operations silence, C(leanvibe.ops) by default).
 requirements:
   - urllib3
   - prometheus-client

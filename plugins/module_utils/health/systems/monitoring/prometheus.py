@@ -11,7 +11,7 @@ from typing import Any
 from ....reports.model import CRITICAL
 from ...model import Finding, NoData, Threshold
 from . import server
-from .server import WINDOW, Run, ask, check, data_of, fine, own_figure, promql
+from .server import WINDOW, Run, ask, check, data_of, fine, option, own_figure, promql
 
 # What must not fail while samples are written and kept.
 _WRITES = ("wal_writes_failed", "wal_truncations_failed", "checkpoint_creations_failed", "head_truncations_failed", "compactions_failed", "reloads_failures")
@@ -40,6 +40,26 @@ def _config(session: Run) -> Iterator[Finding]:
         yield fine(f"its configuration is that of {told.get('lastConfigTime')}")
 
 
+def _size(session: Run) -> Finding:
+    """Where data are kept for a time, reaching the size means that they are not; where a size is all that was set, it is meant to be reached."""
+    kept = str(runtime(session).get("storageRetention"))
+    used = own_figure(session, "prometheus_tsdb_storage_blocks_bytes")
+    limit = own_figure(session, "prometheus_tsdb_retention_limit_bytes")
+    said = f"{used / 2**20:.0f} MiB are used, kept are {kept}"
+    if limit <= 0 or " or " not in kept:
+        return fine(said, name="size")
+    return Finding(observed=round(100 * used / limit, 1), name="size", capacity=100, message=f"{said}; at that size, the oldest go before their time")
+
+
+def _series(session: Run) -> Finding:
+    """What it holds in memory."""
+    count = own_figure(session, "prometheus_tsdb_head_series")
+    limit = option(session, "max_series", int, 0)
+    if limit <= 0:
+        return fine(f"{count:.0f} series are in memory", count, unit="series", name="series")
+    return Finding(observed=round(100 * count / limit, 1), name="series", capacity=100, message=f"{count:.0f} of {limit} series are in memory")
+
+
 def _storage(session: Run) -> Iterator[Finding]:
     corrupt = runtime(session).get("corruptionCount")
     if not isinstance(corrupt, int):
@@ -48,14 +68,8 @@ def _storage(session: Run) -> Iterator[Finding]:
         yield Finding(observed=corrupt, unit="damages", verdict=CRITICAL, name="corruption", message=f"{corrupt} damage(s) were found in its log of samples")
     else:
         yield fine("no damage was found in its log of samples", 0, unit="damages", name="corruption")
-    used = own_figure(session, "prometheus_tsdb_storage_blocks_bytes")
-    limit = own_figure(session, "prometheus_tsdb_retention_limit_bytes")
-    if limit > 0:
-        percent = round(100 * used / limit, 1)
-        message = f"{used / 2**20:.0f} of {limit / 2**20:.0f} MiB are used; beyond that it deletes before their time what is oldest"
-        yield Finding(observed=percent, name="size", capacity=100, message=message)
-    else:
-        yield fine(f"{used / 2**20:.0f} MiB are used, and no size is set that would limit it", name="size")
+    yield _size(session)
+    yield _series(session)
 
 
 def _writes(session: Run) -> Iterator[Finding]:
@@ -79,8 +93,8 @@ CHECKS = (
         "storage",
         "Is there room for what Prometheus is to keep, and is it whole?",
         _storage,
-        "curl -s PROMETHEUS/api/v1/status/runtimeinfo; curl -s PROMETHEUS/metrics | grep -E 'prometheus_tsdb_(storage_blocks|retention_limit)_bytes'",
-        Threshold(degraded=90, unit="% of its size", source="ours: at the limit, data are deleted before their time; nothing else breaks"),
+        "curl -s PROMETHEUS/api/v1/status/runtimeinfo; curl -s PROMETHEUS/metrics | grep prometheus_tsdb_",
+        Threshold(degraded=90, unit="%", source="ours: beyond the size data go before their time; beyond the series it has no memory"),
     ),
     check(
         "writes",

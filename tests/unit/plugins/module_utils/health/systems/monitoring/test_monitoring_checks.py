@@ -28,7 +28,13 @@ ROOT = Path(__file__).resolve().parents[7]
 NOW = datetime(2026, 11, 21, 6, 0, 0, tzinfo=UTC)
 OPTIONS = {"jobs": ["app"], "metrics": ["app_up"], "timestamps": {"app_time_seconds": 60}}
 JSON = {"content-type": "application/json"}
-RUNTIME = {"reloadConfigSuccess": True, "lastConfigTime": "t", "corruptionCount": 0, "startTime": "2026-11-01T00:00:00Z"}
+RUNTIME = {"reloadConfigSuccess": True, "lastConfigTime": "t", "corruptionCount": 0, "startTime": "2026-11-01T00:00:00Z", "storageRetention": "2d or 1KB"}
+FIGURES = {
+    "prometheus_tsdb_storage_blocks_bytes": 100.0,
+    "prometheus_tsdb_retention_limit_bytes": 1000.0,
+    "prometheus_tsdb_head_series": 900.0,
+    "alertmanager_config_last_reload_successful": 1.0,
+}
 Found = set[tuple[str, str, str]]
 
 
@@ -69,13 +75,7 @@ class Monitoring:
     reported: list[float] = field(default_factory=lambda: [0.0])
     failing: dict[str, float] = field(default_factory=dict)
     lost: list[float] = field(default_factory=lambda: [0.0])
-    figures: dict[str, float] = field(
-        default_factory=lambda: {
-            "prometheus_tsdb_storage_blocks_bytes": 100.0,
-            "prometheus_tsdb_retention_limit_bytes": 1000.0,
-            "alertmanager_config_last_reload_successful": 1.0,
-        }
-    )
+    figures: dict[str, float] = field(default_factory=lambda: {**FIGURES})
     cluster: dict[str, Any] = field(default_factory=lambda: {"status": "ready", "peers": [{}, {}]})
     arrived: list[dict[str, Any]] = field(default_factory=lambda: [{"labels": {"alertname": "Watchdog"}, "updatedAt": ago(40), "status": {"silencedBy": []}}])
     silences: list[dict[str, Any]] = field(default_factory=list)
@@ -170,16 +170,12 @@ CASES: dict[str, tuple[Callable[[], Monitoring], Found]] = {
     ),
     "reload failed": (change(runtime={**RUNTIME, "reloadConfigSuccess": False}), {("prometheus_config", "", "critical")}),
     "damaged": (change(runtime={**RUNTIME, "corruptionCount": 2}), {("storage", "corruption", "critical")}),
-    "nearly full": (
-        change(
-            figures={
-                "prometheus_tsdb_storage_blocks_bytes": 90.0,
-                "prometheus_tsdb_retention_limit_bytes": 100.0,
-                "alertmanager_config_last_reload_successful": 1.0,
-            }
-        ),
-        {("storage", "size", "degraded")},
+    "nearly full": (change(figures={**FIGURES, "prometheus_tsdb_storage_blocks_bytes": 900.0}), {("storage", "size", "degraded")}),
+    "full as it is meant to be": (
+        change(figures={**FIGURES, "prometheus_tsdb_storage_blocks_bytes": 1000.0}, runtime={**RUNTIME, "storageRetention": "1KB"}),
+        set(),
     ),
+    "without a size": (change(figures={**FIGURES, "prometheus_tsdb_retention_limit_bytes": 0.0}), set()),
     "cannot write": (change(failing={"wal_writes_failed": 1.2}), {("writes", "wal_writes_failed", "critical")}),
     "no targets": (change(targets=[]), {("targets", "", "critical"), ("scrapes", "", "unknown")}),
     "job gone": (change(targets=[target("db")]), {("targets", "app", "critical")}),
@@ -225,16 +221,7 @@ CASES: dict[str, tuple[Callable[[], Monitoring], Found]] = {
     ),
     "many lost": (change(lost=[10.0]), {("notifications", name, "critical") for name in ("prometheus_errors", "prometheus_dropped", "alertmanager")}),
     "does not scrape itself": (change(lost=[]), {("notifications", "", "unknown"), ("writes", "", "unknown")}),
-    "routing refused": (
-        change(
-            figures={
-                "prometheus_tsdb_storage_blocks_bytes": 1.0,
-                "prometheus_tsdb_retention_limit_bytes": 0.0,
-                "alertmanager_config_last_reload_successful": 0.0,
-            }
-        ),
-        {("alertmanager_config", "", "critical")},
-    ),
+    "routing refused": (change(figures={**FIGURES, "alertmanager_config_last_reload_successful": 0.0}), {("alertmanager_config", "", "critical")}),
     "other metrics": (change(figures={}), {("storage", "", "unknown"), ("alertmanager_config", "", "unknown")}),
     "settling": (change(cluster={"status": "settling", "peers": []}), {("alertmanager_cluster", "", "degraded")}),
     "alone": (change(cluster={"status": "disabled", "peers": None}), set()),
@@ -301,6 +288,7 @@ def test_alerts_of_a_day_are_told_apart_with_their_tenants() -> None:
 def test_what_is_not_declared_is_skipped_and_nonsense_is_refused() -> None:
     assert found(look(Monitoring(), options={})) == {("metrics", "", "skipped"), ("stale_data", "", "skipped")}
     assert found(look(Monitoring(alerts=[], arrived=[]), options={**OPTIONS, "watchdog": ""})) == {("watchdog", "", "skipped"), ("delivery", "", "skipped")}
+    assert found(look(Monitoring(), options={**OPTIONS, "max_series": 1000})) == {("storage", "series", "degraded")}
     assert found(look(Monitoring(), options={**OPTIONS, "peers": 3})) == {("alertmanager_cluster", "", "degraded")}
     wrong = {"metrics": ['up"} or vector(1) #'], "timestamps": {"app_time_seconds": 0}, "jobs": "app", "silences_by": "bob"}
     items = look(Monitoring(), options=wrong)
