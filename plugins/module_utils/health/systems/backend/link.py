@@ -33,11 +33,9 @@ def link(connection: Mapping[str, Any]) -> Link[Service]:
     """The link to the application of a region."""
 
     def connect(seconds: float) -> Service:
-        users, direct, worker = (
-            Web(str(url), seconds, connection.get("ca_file")) if url else None
-            for url in (connection["url"], connection.get("direct_url"), connection.get("worker_url"))
-        )
-        assert users is not None  # noqa: S101 - the argument is required
+        ca_file = connection.get("ca_file")
+        users = Web(str(connection["url"]), seconds, ca_file)
+        direct, worker = (Web(str(connection[name]), seconds, ca_file) if connection.get(name) else None for name in ("direct_url", "worker_url"))
         accounts = {role: connection[role] for role in ("probe", "provisioner") if connection.get(role)}
         service = Service(users, direct, worker, accounts)
         users.request("GET", "/health")  # any answer will do: what it says is a check's business
