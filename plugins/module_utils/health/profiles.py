@@ -29,6 +29,8 @@ AFTER_DEPLOYMENT: Mapping[str, tuple[str, ...]] = {
         "postgresql.invalid_indexes", "postgresql.isolation", "postgresql.heartbeat", "postgresql.replication_lag", "pgbouncer.pools",
         "redis.up", "neo4j.up", "neo4j.indexes", "neo4j.constraints",
     ),
+    # What tells of all the rest, and of the error rate and the service levels of the guides.
+    "alerts": ("monitoring.prometheus", "monitoring.targets", "monitoring.metrics", "monitoring.alerts"),
 }  # fmt: skip
 _AFTER_DEPLOYMENT = frozenset(name for names in AFTER_DEPLOYMENT.values() for name in names)
 
