@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from ..common.redaction import redact_text
-from ..reports.model import Item
+from ..reports.model import CHECK_VERDICTS, Item
 from ..reports.plain import WIDTH, plain
 from ..reports.sections import figure
 
@@ -60,9 +60,16 @@ def summary(diagnosis: Mapping[str, Any], times: Sequence[Item], shares: Sequenc
     return plain("\n".join(lines))
 
 
+def _cell(text: str) -> str:
+    shown = escape(redact_text(text))
+    if text in CHECK_VERDICTS:
+        return f'<td class="{text}">{shown}</td>'
+    return f"<td><pre>{shown}</pre></td>" if "\n" in text else f"<td>{shown}</td>"
+
+
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
-    body = "".join("<tr>" + "".join(f"<td>{escape(redact_text(cell))}</td>" for cell in row) + "</tr>\n" for row in rows)
+    body = "".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>\n" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
 
 

@@ -61,6 +61,19 @@ def read_tables(rows: Sequence[Row]) -> dict[tuple[str, str], Table]:
     return {(one.schema, one.name): one for one in made}
 
 
+def folded(found: Sequence[Missing]) -> list[Missing]:
+    """One index where a longer one begins with the same columns: it serves the statements of both."""
+    kept: list[Missing] = []
+    for one in sorted(found, key=lambda missing: -len(missing.columns)):
+        place = (one.scan.schema, one.scan.table)
+        longer = next((m for m in kept if (m.scan.schema, m.scan.table) == place and tuple(m.columns[: len(one.columns)]) == tuple(one.columns)), None)
+        if longer is None:
+            kept.append(one)
+        else:
+            longer.spent += [spent for spent in one.spent if spent not in longer.spent]
+    return kept
+
+
 def of_missing(one: Missing, since: str, hypopg: bool) -> Finding:
     """The finding on one index: what is proven, and the statement that makes it."""
     names = ", ".join(one.columns)
@@ -119,7 +132,7 @@ def _look(session: Session[Server], told: Spending, refused: list[tuple[Spent, s
                 found[key].spent.append(one)
         except NotExplained as error:
             refused.append((one, error.message))
-    yield from found.values()
+    yield from folded(list(found.values()))
 
 
 def _indexes(session: Session[Server]) -> list[Finding]:

@@ -14,7 +14,7 @@ from ...common.lazy import LazyModule
 from ...health.model import DIAGNOSE, Check, Finding, NoData, Session, Threshold
 from ...health.reading import measured, single
 from ...health.systems.postgresql.ranking import duration, worst
-from ...health.systems.postgresql.server import MONITOR, Row, Server, hidden, tenants_of
+from ...health.systems.postgresql.server import MONITOR, Row, Server, hidden, settings, tenants_of
 from ..shares import HALF, selected, shares
 
 if TYPE_CHECKING:
@@ -155,10 +155,12 @@ def reading(session: Session[Server]) -> Reading:
 
     def read(server: Server) -> Reading:
         schema = schema_of(session, "pg_stat_statements")
-        if schema is None:
+        loaded = settings(session).get("shared_preload_libraries")
+        if schema is None or (loaded is not None and "pg_stat_statements" not in str(loaded["setting"])):
+            what = f"the extension pg_stat_statements is not in database {server.params['database']}" if schema is None else "pg_stat_statements is not loaded"
             raise NoData(
-                f"the extension pg_stat_statements is not in database {server.params['database']}, so nobody knows which statements take the time. Add it to "
-                "shared_preload_libraries, restart the server, and run CREATE EXTENSION pg_stat_statements in that database"
+                f"{what}, so nobody knows which statements take the time. Add it to shared_preload_libraries, restart the server, and run "
+                "CREATE EXTENSION pg_stat_statements in that database"
             )
         return understood(single(_rows(server, _SINCE, schema), "pg_stat_statements_info"), _rows(server, _STATEMENTS, schema))
 

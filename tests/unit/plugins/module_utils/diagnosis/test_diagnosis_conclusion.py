@@ -96,6 +96,7 @@ def test_words_for_people_hold_the_same_and_nothing_of_systems_is_markup(tmp_pat
     assert "<script>SELECT" not in page
     assert "&lt;script&gt;SELECT 1" in page
     assert "Diagnosis of the platform" in page
+    assert '<tr><td>dependencies</td><td class="unknown">unknown</td>' in page
     assert SECRET not in page + result["summary"] + json.dumps(latest(tmp_path))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import AccessDenied
 from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis.postgresql import indexes, locks, plans, reads, statements
-from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import NoData, NotApplicable
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import NoData, NotApplicable, Session
 
 AT, RESET = 100_000.0, 64_000.0  # ten hours of statistics
 SINCE = {"at": AT, "reset": RESET, "dealloc": 0.0}
@@ -71,6 +71,34 @@ def test_hidden_statements_and_none_at_all_are_told_apart() -> None:
         reading()
     with pytest.raises(NoData, match="nothing was measured"):
         reading(row(1, 1.0), reset=None)  # type: ignore[arg-type]
+
+
+class FakeServer:
+    """A server that has the extension, or not, and loads it, or not."""
+
+    def __init__(self, there: bool, preloaded: str | None) -> None:
+        self.params = {"database": "leanvibe"}
+        self.there, self.preloaded = there, preloaded
+
+    def rows(self, query: str, _values: Any = None) -> list[dict[str, Any]]:
+        if "pg_extension" in query:
+            return [{"schema": "public"}] if self.there else []
+        return [] if self.preloaded is None else [{"name": "shared_preload_libraries", "setting": self.preloaded}]
+
+
+@pytest.mark.parametrize(
+    ("there", "preloaded", "words"),
+    [
+        (False, "pg_stat_statements", "the extension pg_stat_statements is not in database leanvibe, so"),
+        (False, None, "the extension pg_stat_statements is not in database leanvibe, so"),
+        (True, "auto_explain", "pg_stat_statements is not loaded, so"),
+    ],
+)
+def test_without_the_extension_the_way_out_is_told(there: bool, preloaded: str | None, words: str) -> None:
+    session: Session[Any] = Session(FakeServer(there, preloaded), "postgresql", "here")
+    with pytest.raises(NoData, match=f"^{words} nobody knows .* shared_preload_libraries, restart the server, and run CREATE EXTENSION"):
+        statements.reading(session)
+    assert session.facts == {}
 
 
 def test_counters_are_what_the_next_run_compares_with() -> None:
@@ -171,6 +199,25 @@ def test_the_finding_on_an_index_says_what_is_proven_and_what_is_not() -> None:
     assert "with it the planner's cost falls from 2000 to 8 (hypopg)" in str(proven.evidence)
 
 
+def test_an_index_that_begins_with_another_serves_both() -> None:
+    first, second, third, other = statements.spending(reading(*(row(number, 360.0) for number in range(1, 5))), None).spent
+    here, there = (plans.Scan("public", table, "c", 1.0, 1.0) for table in ("big", "huge"))
+    found = indexes.folded(
+        [
+            indexes.Missing(here, 1e5, ("a",), [first]),
+            indexes.Missing(here, 1e5, ("a", "b"), [second, first]),
+            indexes.Missing(here, 1e5, ("b",), [third]),
+            indexes.Missing(there, 1e5, ("a",), [other]),
+        ]
+    )
+    assert [(one.scan.table, one.columns, one.spent) for one in found] == [
+        ("big", ("a", "b"), [second, first]),
+        ("big", ("b",), [third]),
+        ("huge", ("a",), [other]),
+    ]
+    assert found[0].per_hour == 72.0
+
+
 def test_only_statements_that_can_be_planned_here_and_take_time_are_candidates() -> None:
     rows = [
         row(1, 360.0),
@@ -191,20 +238,20 @@ def test_a_role_finds_its_tables_by_its_own_path() -> None:
 # Locks
 
 
-def session(pid: int, blockers: list[int] | None = None, waiting: float | None = None, **more: Any) -> dict[str, Any]:
+def row_of(pid: int, blockers: list[int] | None = None, waiting: float | None = None, **more: Any) -> dict[str, Any]:
     usual = {"pid": pid, "role": f"role{pid}", "application": "", "kind": "client backend", "state": "active", "in_transaction": 5.0}
     return {**usual, "blockers": blockers or [], "waiting": waiting, **more}
 
 
 def test_trees_are_told_from_their_roots() -> None:
     rows = [
-        session(1, state="idle in transaction", application="batch"),
-        session(2, [1], 60.0, role="tenant_acme_corp"),
-        session(3, [2], 30.0),
-        session(4, [1, 3], 10.0),
-        session(5),
-        session(6, [5], 2.0),
-        session(7, [5], 0.5),
+        row_of(1, state="idle in transaction", application="batch"),
+        row_of(2, [1], 60.0, role="tenant_acme_corp"),
+        row_of(3, [2], 30.0),
+        row_of(4, [1, 3], 10.0),
+        row_of(5),
+        row_of(6, [5], 2.0),
+        row_of(7, [5], 0.5),
     ]
     first, second = locks.trees(rows)
     assert (first.observed, first.name, first.tenants) == (3 * 3600, "role1/batch", ("acme-corp",))
@@ -225,7 +272,7 @@ def test_trees_are_told_from_their_roots() -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    [[], [session(1), session(2)], [session(1), session(2, [1], 0.9)], [session(1, [2], 9.0), session(2, [1], 9.0)]],
+    [[], [row_of(1), row_of(2)], [row_of(1), row_of(2, [1], 0.9)], [row_of(1, [2], 9.0), row_of(2, [1], 9.0)]],
     ids=["none", "idle", "short", "ring"],
 )
 def test_no_root_no_finding(rows: list[dict[str, Any]]) -> None:
@@ -233,7 +280,7 @@ def test_no_root_no_finding(rows: list[dict[str, Any]]) -> None:
 
 
 def test_roots_that_are_no_sessions_are_named() -> None:
-    prepared, ended = locks.trees([session(2, [0], 5.0), session(3, [99], 5.0)])
+    prepared, ended = locks.trees([row_of(2, [0], 5.0), row_of(3, [99], 5.0)])
     assert prepared.message.startswith("root a prepared transaction blocks 1 session(s)")
     assert ended.message.startswith("root process 99, which has ended blocks 1 session(s)")
 
