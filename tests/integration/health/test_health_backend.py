@@ -133,7 +133,7 @@ FAULTS = {
 
 @pytest.mark.faults(sample=1)
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_found_and_nothing_else(region: Region, name: str) -> None:
+def test_a_fault_is_found_and_nothing_else(region: Region, name: str, catalogue: Any) -> None:
     fault = FAULTS[name]
     parameters = dict(fault.parameters)
     change = parameters.pop("connection", {})
@@ -144,7 +144,7 @@ def test_a_fault_is_found_and_nothing_else(region: Region, name: str) -> None:
         run = region.look(connection=region.connection(**change), **parameters)
         took = time.monotonic() - began
     eventually(region.well, "a healthy application")
-    assert found(run) == fault.may, told(run)
+    catalogue.judge(f"backend: {name}", fault.may.items(), found(run).items(), told(run))
     assert took < fault.within
     assert "hc-recognisable-and-wrong" not in str(run)
     if name != "queue":

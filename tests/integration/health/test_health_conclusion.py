@@ -75,3 +75,17 @@ def test_refused_inputs_name_every_mistake(tmp_path: Path, checkout: Path) -> No
     assert ended.returncode != 0
     assert "owner is missing" in ended.stdout
     assert "fail_on: ok is no verdict of a finding" in ended.stdout
+
+
+def test_a_catalogue_of_faults_counts_what_was_missed_and_what_was_false(catalogue: Any) -> None:
+    made = type(catalogue)()
+    made.judge("right", {"a.b"}, {"a.b"})
+    with pytest.raises(AssertionError):
+        made.judge("silent", {"a.b", "a.c"}, {"a.c"})
+    with pytest.raises(AssertionError):
+        made.judge("loud", set(), {"a.d"})
+    assert made.lines() == [
+        "faults made: 3; findings found 2, missed 1, false 1",
+        "  loud: missed nothing, false ['a.d']",
+        "  silent: missed ['a.b'], false nothing",
+    ]
