@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from ....reports.model import CRITICAL, OK
 from ...model import Finding, NotApplicable, Threshold
@@ -18,11 +19,11 @@ from .service import Run, check, fine, health_finding, health_of, number
 def _up(session: Run) -> Iterator[Finding]:
     answer = session.once("health", lambda service: service.users.request("GET", "/health"))
 
-    def said(found: dict[str, object]) -> Finding:
+    def said(found: Mapping[str, Any]) -> Finding:
         session.facts["version"] = str(found.get("version", ""))
         return Finding(observed=round(answer.seconds, 4), message=f"version {found.get('version', 'unknown')} answered in {answer.seconds:.3f} s")
 
-    yield health_finding(answer, said)  # type: ignore[arg-type]  # JSON objects are dictionaries
+    yield health_finding(answer, said)
 
 
 def _needs(name: str, session: Run) -> Iterator[Finding]:

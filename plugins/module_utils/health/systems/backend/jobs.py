@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ....reports.model import OK
 from ...model import Finding, NotApplicable, Threshold
@@ -40,14 +41,14 @@ def _failed(session: Run) -> Iterator[Finding]:
     if answer.status >= 500:
         raise NotApplicable("the worker's state is not known to the application: backend.jobs tells of it")
 
-    def said(found: dict[str, object]) -> Finding:
+    def said(found: Mapping[str, Any]) -> Finding:
         grown = since(session, jobs_done=number(found, "done", answer.where), jobs_failed=number(found, "failed", answer.where))
         done, failed = grown["jobs_done"], grown["jobs_failed"]
         if not done + failed:
             return fine(0, "no job has ended since the last run")
         return Finding(observed=round(100 * failed / (done + failed), 3), message=f"{failed:.0f} of {done + failed:.0f} jobs since the last run failed")
 
-    yield health_finding(answer, said)  # type: ignore[arg-type]  # JSON objects are dictionaries
+    yield health_finding(answer, said)
 
 
 QUERY = "curl -sS URL/health/worker"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 from ....clients.web import Web
@@ -19,7 +20,7 @@ PATH = "/.well-known/openid-configuration"
 NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
-def _document(web: Web, path: str) -> tuple[dict[str, object], Finding | None, float]:
+def _document(web: Web, path: str) -> tuple[dict[str, Any], Finding | None, float]:
     answer = web.request("GET", path)
     if answer.status >= 500:
         return {}, failed(answer), answer.seconds
@@ -47,11 +48,11 @@ def _identity(session: Run) -> Iterator[Finding]:
     if urlsplit(keys_at).scheme != urlsplit(issuer).scheme:
         yield Finding(verdict=CRITICAL, message=f"{issuer} publishes its keys at {keys_at}, which is not protected as it is itself")
         return
-    answered, bad, more = _document(session.client.web(keys_at, named.get("ca_file")), "")
-    keys = answered.get("keys")
-    if bad is None and (not isinstance(keys, list) or not keys):
+    answered, bad, more = _document(web, keys_at)
+    keys = answered.get("keys") or ()
+    if bad is None and not keys:
         bad = Finding(verdict=CRITICAL, message=f"{keys_at} publishes no keys: no token can be verified")
-    yield bad or Finding(observed=round(seconds + more, 4), message=f"publishes its configuration and {len(keys or ())} keys ({seconds + more:.3f} s)")  # type: ignore[arg-type]
+    yield bad or Finding(observed=round(seconds + more, 4), message=f"publishes its configuration and {len(keys)} keys ({seconds + more:.3f} s)")
 
 
 CHECKS = (
