@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -82,6 +83,28 @@ def test_what_is_sent_and_what_comes_back(server: dict[str, Any]) -> None:
     assert answer.where == f"POST {server['base']}/a"
     assert 0 < answer.seconds < 2
     client.close()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_in_pieces_comes_whole(server: dict[str, Any], packed: bool) -> None:
+    content = b"0123456789" * 20000
+    sent = gzip.compress(content) if packed else content
+
+    def pieces(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        if packed:
+            handler.send_header("Content-Encoding", "gzip")
+        handler.end_headers()
+        for start in range(0, len(sent), 70000):
+            piece = sent[start : start + 70000]
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    server["answers"] = {"/": pieces, "/b": plain(200, b"the next")}
+    client = Web(server["base"], 5.0)
+    assert client.request("GET", "/").body == content
+    assert client.request("GET", "/b").body == b"the next"  # on the same connection
 
 
 def test_a_whole_address_is_asked_elsewhere(server: dict[str, Any]) -> None:
