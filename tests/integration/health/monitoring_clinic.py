@@ -173,12 +173,12 @@ class Clinic:
 Do = Callable[[Clinic], Any]
 Found = set[tuple[str, str, str]]
 
-_OF_PROMETHEUS = (
+OF_PROMETHEUS = (
     *("prometheus", "prometheus_config", "storage", "writes", "targets", "scrapes", "stale_data"),
     *("exporters", "rules", "rule_groups", "metrics", "alerts", "watchdog", "notifications"),
 )
 
-_OF_ALERTMANAGER = ("alertmanager", "alertmanager_config", "alertmanager_cluster", "delivery", "silences")
+OF_ALERTMANAGER = ("alertmanager", "alertmanager_config", "alertmanager_cluster", "delivery", "silences")
 
 
 def silent(checks: Iterable[str]) -> Found:
@@ -280,7 +280,7 @@ def _prometheus(how: signal.Signals) -> Do:
 
 _LOUD = {"alert": "Loud", "expr": 'label_replace(vector(1), "tenant", "acme", "", "")', "labels": {"severity": "warning"}}
 _QUIET = {"alert": "Quiet", "expr": "vector(1)", "labels": {"severity": "info"}}
-_DEAD_ALERTMANAGER = silent(_OF_ALERTMANAGER) | {
+_DEAD_ALERTMANAGER = silent(OF_ALERTMANAGER) | {
     ("targets", "alertmanager", "critical"),
     ("alerts", "TargetDown", "critical"),
     # What it drops is not counted yet: it was started a moment ago.
@@ -306,8 +306,8 @@ FAULTS: dict[str, tuple[Do, Found]] = {
     "nobody takes calls": (_nobody_takes_calls, {("notifications", "alertmanager", "degraded")}),
     "alertmanager killed": (_stopped(signal.SIGKILL), _DEAD_ALERTMANAGER),
     "alertmanager paused": (_stopped(signal.SIGSTOP), _DEAD_ALERTMANAGER),
-    "prometheus killed": (_prometheus(signal.SIGKILL), silent(_OF_PROMETHEUS)),
-    "prometheus paused": (_prometheus(signal.SIGSTOP), silent(_OF_PROMETHEUS)),
+    "prometheus killed": (_prometheus(signal.SIGKILL), silent(OF_PROMETHEUS)),
+    "prometheus paused": (_prometheus(signal.SIGSTOP), silent(OF_PROMETHEUS)),
     "silence on everything": (lambda clinic: clinic.silence(600, "bob", ("alertname", ".+", True)), {("silences", "*", "critical")}),
     "own silence that ends": (lambda clinic: clinic.silence(20, "leanvibe.ops", ("job", "app", False)), {("silences", "*", "degraded")}),
     "silence of somebody": (lambda clinic: clinic.silence(20, "bob", ("job", "app", False)), set()),

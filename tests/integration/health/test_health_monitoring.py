@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
+import yaml
+from backend_faults import killed, process_of
 from health_cluster import look, told, verdicts
-from monitoring_clinic import FAULTS, Clinic, Found
+from module_runs import eventually
+from monitoring_clinic import FAULTS, OF_PROMETHEUS, Clinic, Found, silent
+
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 REGIONS = ("us-east-1", "us-west-2")
 
@@ -44,19 +50,50 @@ def test_nothing_is_found_where_nothing_is_wrong(clinic: Clinic) -> None:
     assert run["seconds"] < 3
 
 
+def watched(sandbox: dict[str, Any], region: str) -> dict[str, Any]:
+    """The sandbox's monitoring of a region, looked at as its inventory declares."""
+    parts = sandbox["regions"][region]
+    declared = yaml.safe_load((CHECKOUT / "inventories/sandbox/group_vars/monitoring.yml").read_text(encoding="utf-8"))["health_options"]
+    connection = {"prometheus_url": parts["prometheus"]["url"], "alertmanager_url": parts["alertmanager"]["url"]}
+    return look("monitoring", region=region, connection=connection, options=declared)
+
+
+def of_the_sandbox(run: dict[str, Any]) -> Found:
+    """What is found, but for what alerts: what other tests did to the platform may still."""
+    return {one for one in found(run) if one[0] != "alerts" or not one[1]}
+
+
 @pytest.mark.parametrize("region", REGIONS)
 def test_the_sandbox_is_watched_as_its_inventory_declares(region: str, sandbox: dict[str, Any]) -> None:
-    parts = sandbox["regions"][region]
-    options = {
-        "jobs": ["prometheus", "alertmanager", "node_exporter", "postgres_exporter", "redis_exporter", "backend", "worker"],
-        "metrics": ["pg_up", "redis_up", "node_load1", "leanvibe_http_requests_total", "leanvibe_worker_last_done_timestamp_seconds"],
-        "timestamps": {"node_time_seconds": 60},
-    }
-    connection = {"prometheus_url": parts["prometheus"]["url"], "alertmanager_url": parts["alertmanager"]["url"]}
-    run = look("monitoring", region=region, connection=connection, options=options)
-    # What other tests did to the platform may still alert.
-    assert {check for check, _subject in verdicts(run)} <= {"alerts"}, told(run)
+    run = watched(sandbox, region)
+    assert of_the_sandbox(run) == set(), told(run)
     assert {done["outcome"] for done in run["checks"]} == {"executed"}
+
+
+NODE = {("metrics", name, "degraded") for name in ("node_cpu_seconds_total", "node_filesystem_avail_bytes", "node_memory_MemAvailable_bytes")}
+OF_THE_SANDBOX = {
+    "node_exporter": NODE | {("targets", "node_exporter", "critical"), ("stale_data", "node_time_seconds", "unknown")},
+    "prometheus": silent(OF_PROMETHEUS),
+}
+
+
+@pytest.mark.faults(sample=1)
+@pytest.mark.parametrize("component", OF_THE_SANDBOX)
+def test_a_process_of_the_sandbox_that_died_is_found(component: str, sandbox: dict[str, Any]) -> None:
+    region = REGIONS[1]
+    prometheus = sandbox["regions"][region]["prometheus"]["url"]
+    targets = {"query": f'up{{job="{component}"}} == 0'}
+
+    def told_so() -> bool:
+        return bool(urllib3.request("GET", f"{prometheus}/api/v1/query", fields=targets, timeout=5).json()["data"]["result"])
+
+    process = process_of(str(sandbox["data"]), f"/{region}/{component}/")
+    with killed(str(sandbox["data"]), f"{component}-{region}", process):
+        if component != "prometheus":
+            eventually(told_so, f"up == 0 of {component}")
+        run = watched(sandbox, region)
+    assert of_the_sandbox(run) == OF_THE_SANDBOX[component], told(run)
+    eventually(lambda: not of_the_sandbox(watched(sandbox, region)), "a monitoring that is well again")
 
 
 @pytest.mark.faults(sample=4)
