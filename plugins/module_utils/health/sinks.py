@@ -41,12 +41,10 @@ _SECRETS = (("slack", "webhook_url"), ("slack", "token"), ("mail", "password"), 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One sink's part: ``says`` in words what is sent, ``send`` does it within ``seconds``."""
+    """One sink's part: ``says`` in words what is sent, ``send`` does it."""
 
-    sink: str
     says: str
     send: Callable[[], None]
-    seconds: float
 
 
 def mistakes(params: Mapping[str, Any]) -> list[str]:
@@ -89,26 +87,28 @@ class Opened:
             put(self._path, json.dumps({"open": sorted(keys)}, indent=1) + "\n", "report_dir")
 
 
-def _message(sink: str, params: Mapping[str, Any], report: Report, page: str) -> Delivery | None:
-    options = params[sink]
+def _message(sink: str, options: Mapping[str, Any], report: Report, page: str) -> Delivery | None:
     told = notice(report, options["at_least"], options["only_new"], page)
     if told is None:
         return None
+    says = f"{told.subject!r}, {len(told.body)} lines"
     if sink == "slack":
-        fields = slack.payload(told)
-        return Delivery(sink, f"{told.subject!r}, {len(told.body)} lines", lambda: slack.send(fields, options), options["timeout"])
-    says = f"{told.subject!r}, {len(told.body)} lines, to {', '.join(options['to'])}"
-    return Delivery(sink, says, lambda: mail.send(mail.message(told, options), options), options["timeout"])
+        return Delivery(says, lambda: slack.send(slack.payload(told), options))
+    return Delivery(f"{says}, to {', '.join(options['to'])}", lambda: mail.send(mail.message(told, options), options))
 
 
-def _events(params: Mapping[str, Any], report: Report, opened: Opened, now_open: set[str]) -> Delivery | None:
-    options = params["pagerduty"]
-    due = pagerduty.events(report, options["at_least"], opened.keys)
+def _events(options: Mapping[str, Any], report: Report, opened: set[str]) -> Delivery | None:
+    due = pagerduty.events(report, options["at_least"], opened)
     if not due:
         return None
     counts = {action: sum(event.action == action for event in due) for action in (pagerduty.TRIGGER, pagerduty.RESOLVE)}
     says = ", ".join(f"{count} event(s) to {action}" for action, count in counts.items() if count)
-    return Delivery("pagerduty", says, lambda: pagerduty.send(due, options, now_open), options["timeout"])
+    return Delivery(says, lambda: pagerduty.send(due, options, opened))
+
+
+def _delivery(sink: str, params: Mapping[str, Any], report: Report, page: str, opened: set[str]) -> Delivery | None:
+    """What a sink is to hear; None if nothing."""
+    return _events(params[sink], report, opened) if sink == "pagerduty" else _message(sink, params[sink], report, page)
 
 
 def _secrets(params: Mapping[str, Any]) -> list[str]:
@@ -118,34 +118,34 @@ def _secrets(params: Mapping[str, Any]) -> list[str]:
     return [*given, *paths, *(path.rpartition("/")[2] for path in paths)]
 
 
-def _why(error: Exception, delivery: Delivery, secrets: list[str]) -> str:
+def _why(error: Exception, sink: str, params: Mapping[str, Any]) -> str:
     """The reason in words; the runner's box gives none when time is up."""
-    told = error.message if isinstance(error, OpsError) else f"{type(error).__name__}: {error}" if str(error) else f"no end within {delivery.seconds:g} s"
-    return short(redact_text(f"the report could not be sent to {delivery.sink} (health_{delivery.sink}): {told}", secrets), 400)
-
-
-def _wanted(params: Mapping[str, Any], report: Report, page: str, opened: Opened | None, now_open: set[str]) -> dict[str, Delivery | None]:
-    found = {sink: _message(sink, params, report, page) for sink in ("slack", "mail") if params.get(sink)}
-    return {**found, **({"pagerduty": _events(params, report, opened, now_open)} if opened is not None else {})}
+    told = error.message if isinstance(error, OpsError) else f"{type(error).__name__}: {error}"
+    if not str(error):
+        told = f"no end within {params[sink]['timeout']:g} s"
+    return short(redact_text(f"the report could not be sent to {sink} (health_{sink}): {told}", _secrets(params)), 400)
 
 
 def rehearse(params: Mapping[str, Any], report: Report, page: str) -> list[str]:
     """What would be sent to whom, for a check run. Sends nothing."""
-    opened = Opened(params) if params.get("pagerduty") else None
-    wanted = _wanted(params, report, page, opened, set())
+    opened = Opened(params).keys if params.get("pagerduty") else set()
+    wanted = {sink: _delivery(sink, params, report, page, opened) for sink in SINKS if params.get(sink)}
     return [f"check run: nothing was sent to {sink}; a real run would send {delivery.says if delivery else 'nothing'}" for sink, delivery in wanted.items()]
 
 
 def deliver(params: Mapping[str, Any], report: Report, page: str) -> dict[str, str]:
-    """Send to all sinks that have something to hear, side by side, each within its time. Returns what went wrong, by sink."""
+    """Send to all sinks that have something to hear, side by side, each within its time. Returns what went wrong, by sink; never raises for it."""
     opened = Opened(params) if params.get("pagerduty") else None
     now_open = set(opened.keys) if opened else set()
-    secrets = _secrets(params)
-    due = [delivery for delivery in _wanted(params, report, page, opened, now_open).values() if delivery is not None]
-    problems = {}
-    for outcome in each(due, lambda delivery: boxed(delivery.send, delivery.seconds), limit=len(SINKS)):
-        if outcome.error is not None:
-            problems[outcome.item.sink] = _why(outcome.error, outcome.item, secrets)
+
+    def tell(sink: str) -> None:
+        delivery = _delivery(sink, params, report, page, now_open)
+        if delivery is not None:
+            delivery.send()
+
+    asked = [sink for sink in SINKS if params.get(sink)]
+    outcomes = each(asked, lambda sink: boxed(lambda: tell(sink), params[sink]["timeout"]), limit=len(SINKS))
+    problems = {outcome.item: _why(outcome.error, outcome.item, params) for outcome in outcomes if outcome.error is not None}
     if opened is not None:
         try:
             opened.keep(set(now_open))

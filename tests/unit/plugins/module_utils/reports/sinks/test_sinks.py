@@ -150,6 +150,23 @@ def test_nothing_is_configured_and_nothing_happens(tmp_path: Any) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_mistake_of_ours_is_told_and_stops_nobody_else(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(slack, "payload", lambda _told: {}["geheim"])
+    monkeypatch.setattr(mail, "send", lambda made, _options: sent.append(made["Subject"]))
+    options = {
+        "at_least": "ok",
+        "only_new": False,
+        "timeout": 5.0,
+        "webhook_url": "https://hooks.example.com/geheim",
+        "sender": "a@example.com",
+        "to": ["b@example.com"],
+    }
+    params = {"report_dir": str(tmp_path), "operation": "health", "slack": options, "mail": options, "pagerduty": None}
+    assert deliver(params, report(item("critical")), "p") == {"slack": "the report could not be sent to slack (health_slack): KeyError: '(redacted)'"}
+    assert sent == ["sandbox health: CRITICAL"]
+
+
 def test_a_mistake_never_shows_the_address() -> None:
     (wrong,) = mistakes({"slack": {"webhook_url": "http://hooks.example.com/services/T/B/geheim", "timeout": 1}})
     assert wrong == "health_slack: webhook_url must be an https:// address: what is sent there holds a secret"
