@@ -135,14 +135,21 @@ class Region:
             assert self.toxiproxy.post(f"/proxies/{way}", json={"enabled": True}).json()["enabled"] is True
 
     @contextlib.contextmanager
-    def slow(self, way: str, latency_ms: int) -> Iterator[None]:
-        """A way on which answers come later."""
-        toxic = {"name": "hc", "type": "latency", "stream": "downstream", "attributes": {"latency": latency_ms}}
+    def _toxic(self, way: str, kind: str, **attributes: int) -> Iterator[None]:
+        toxic = {"name": "hc", "type": kind, "stream": "downstream", "attributes": attributes}
         assert self.toxiproxy.post(f"/proxies/{way}/toxics", json=toxic).status_code == 200
         try:
             yield
         finally:
             assert self.toxiproxy.delete(f"/proxies/{way}/toxics/hc").status_code == 204
+
+    def slow(self, way: str, latency_ms: int) -> contextlib.AbstractContextManager[None]:
+        """A way on which answers come later."""
+        return self._toxic(way, "latency", latency=latency_ms)
+
+    def hangs(self, way: str) -> contextlib.AbstractContextManager[None]:
+        """A way on which nothing comes back, and connections stay."""
+        return self._toxic(way, "timeout", timeout=0)
 
     def well(self) -> bool:
         """Whether the application reaches all it needs, as it says itself."""

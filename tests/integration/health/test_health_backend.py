@@ -119,6 +119,12 @@ FAULTS = {
     "no cache": Fault(lambda region: region.cut("redis_front"), {"cache": "critical"}),
     "no graph": Fault(lambda region: region.cut("neo4j_front"), {"graph": "critical"}),
     "no database": Fault(lambda region: region.cut("pgbouncer_front"), {"database": "critical", "database_response": "unknown", "journey": "unknown"}),
+    "the cache hangs": Fault(lambda region: region.hangs("redis_front"), {"cache": "critical"}),
+    "the graph hangs": Fault(lambda region: region.hangs("neo4j_front"), {"graph": "critical"}),
+    # The application waits for longer than we do for it.
+    "the database hangs": Fault(
+        lambda region: region.hangs("pgbouncer_front"), dict.fromkeys(("database", "database_response", "journey"), "unknown"), within=10
+    ),
     "payments hang": Fault(no_stripe, {"billing": "critical"}),
     "wrong password": Fault(nothing, dict.fromkeys(("sign_in", "authorization", "websocket"), "unknown"), {"connection": {"probe": WRONG}}),
     "wrong provisioner": Fault(nothing, {"journey": "unknown"}, {"connection": {"provisioner": {**WRONG, "account": "provisioner"}}}),
