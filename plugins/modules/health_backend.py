@@ -18,7 +18,7 @@ description:
   - The journey is the only check that writes (a user, a project and a job of the tenant that O(options) name), and takes away what it made. It is skipped if
     O(writes) is false.
   - O(options) may hold C(pages) (public pages, paths or whole addresses), C(journey_tenant) (the tenant that the journey acts for; without it there is none),
-    C(figures) (a dictionary of C(signups) and C(revenue), each the name of a series of the application's metrics) and C(counters_before) (the fact
+    C(revenue) (the name of a series of the application's metrics, a gauge) and C(counters_before) (the fact
     C(counters) of the last run; without it, what happened since then is not judged).
   - Whatever happens to a check or to the system, every check is told of; the module itself fails only if its arguments are wrong.
 notes:

@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from ...model import Finding, NoData, NotApplicable
-from .increases import since
 from .metrics import samples, window
 from .service import Run, check, fine
 
@@ -20,25 +18,19 @@ def _active(session: Run) -> Iterator[Finding]:
     yield fine(active, f"{active} tenants used the application in {found.seconds:.0f} s", unit="tenants")
 
 
-def _figure(name: str, session: Run) -> Iterator[Finding]:
-    """The sum of a series that the inventory names: of a counter (``…_total``) what was added since the last run, else its value."""
-    series = (session.options.get("figures") or {}).get(name)
+def _revenue(session: Run) -> Iterator[Finding]:
+    """The sum of a series that the inventory names."""
+    series = str(session.options.get("revenue") or "")
     if not series:
-        raise NotApplicable(f"not configured: the inventory names no series of the application for it (option figures.{name})")
-    family = str(series).removesuffix("_total")
-    values = [one.value for one in samples(session, family) if one.name == series]
+        raise NotApplicable("not configured: the inventory names no series of the application for it (option revenue)")
+    values = [one.value for one in samples(session, series)]
     if not values:
         raise NoData(f"the application's series {series} has no value, which is not 0")
-    if series != family:
-        added = since(session, **{name: sum(values)})[name]
-        yield fine(added, f"{added:g} since the last run ({series})")
-    else:
-        yield fine(sum(values), f"{sum(values):g} ({series})")
+    yield fine(sum(values), f"{sum(values):g} ({series})")
 
 
 CHECKS = (
     check("active_tenants", "How many tenants have used the application since the last run?", _active,
           "curl -sS DIRECT_URL/metrics | grep leanvibe_tenant_requests_total, twice"),
-    check("signups", "How many have signed up since the last run?", partial(_figure, "signups"), "curl -sS DIRECT_URL/metrics | grep SERIES, twice"),
-    check("revenue", "What does the platform earn?", partial(_figure, "revenue"), "curl -sS DIRECT_URL/metrics | grep SERIES"),
+    check("revenue", "What does the platform earn?", _revenue, "curl -sS DIRECT_URL/metrics | grep SERIES"),
 )  # fmt: skip

@@ -15,5 +15,6 @@ CHECKS: tuple[Check[Server], ...] = (
     registry.RUNS,
     tenants.PROVISIONED,
     tenants.UNDECLARED,
+    tenants.SIGNUPS,
 )
 COMPARISONS: tuple[Comparison, ...] = ()

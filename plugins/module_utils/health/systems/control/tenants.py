@@ -10,6 +10,7 @@ from typing import LiteralString
 
 from ....reports.model import DEGRADED, OK
 from ...model import Check, Finding, NotApplicable, Session
+from ...reading import single
 from ..postgresql.server import Server
 from .link import GRANTS, RUNBOOK, SYSTEM
 
@@ -18,6 +19,11 @@ SELECT system, region, verdict, count(*) AS number, array_agg(tenant ORDER BY te
 FROM public.tenant_systems GROUP BY system, region, verdict ORDER BY system, region, verdict
 """
 _KNOWN: LiteralString = "SELECT id FROM public.tenants ORDER BY id"
+_NEW: LiteralString = """
+SELECT count(*) AS known, count(*) FILTER (WHERE state = 'active') AS active,
+       count(*) FILTER (WHERE first_declared > clock_timestamp() - interval '1 day') AS new
+FROM public.tenants
+"""
 _WELL = frozenset({"succeeded", "skipped"})
 
 
@@ -56,6 +62,15 @@ def _undeclared(session: Session[Server]) -> Iterator[Finding]:
         yield Finding(observed=0, verdict=OK, message=f"{len(_known(session))} tenants in the registry, all declared")
 
 
+def _signups(session: Session[Server]) -> Iterator[Finding]:
+    """Told, not judged: nobody has said how many are too few."""
+    row = single(session.client.rows(_NEW), "tenants")
+    if not row["known"]:
+        raise NotApplicable("no tenant has been declared yet")
+    message = f"{row['new']} tenants were declared for the first time in the last 24 h; {row['known']} are known, {row['active']} of them active"
+    yield Finding(observed=row["new"], verdict=OK, unit="tenants", message=message)
+
+
 PROVISIONED: Check[Server] = Check(
     id="control.tenants",
     question="Has every declared tenant been provisioned everywhere?",
@@ -73,4 +88,13 @@ UNDECLARED: Check[Server] = Check(
     runbook=f"{RUNBOOK}#undeclared",
     grants=GRANTS,
     run=_undeclared,
+)
+SIGNUPS: Check[Server] = Check(
+    id="control.signups",
+    question="How many tenants were new in the last 24 hours?",
+    system=SYSTEM,
+    query=" ".join(_NEW.split()),
+    runbook=f"{RUNBOOK}#signups",
+    grants=GRANTS,
+    run=_signups,
 )

@@ -30,13 +30,12 @@ from websockets.sync.server import serve
 ROOT = Path(__file__).resolve().parents[7]
 SILENT = Unreachable("no answer within 3 s")
 HTML = said(200, "<!doctype html><title>Sign in to the hotel's network</title>", "text/html")
-OPTIONS = {"pages": ["/", "/docs"], "journey_tenant": "acme", "figures": {"signups": "app_signups_total", "revenue": "app_revenue_usd"}}
-MORE = "# TYPE app_signups_total counter\napp_signups_total {signups}\n# TYPE app_revenue_usd gauge\napp_revenue_usd 1250.5\n"
+OPTIONS = {"pages": ["/", "/docs"], "journey_tenant": "acme", "revenue": "app_revenue_usd"}
+MORE = "# TYPE app_revenue_usd gauge\napp_revenue_usd 1250.5\n"
 BEFORE = {
     "response_ms": [10.0] * 5,
     "jobs_done": 40,
     "jobs_failed": 0,
-    "signups": 3,
     "metrics": {
         "at": 0.0,
         "started": 1000.0,
@@ -56,7 +55,7 @@ def look(
 ) -> Run:
     """A run over the application."""
     accounts = change.pop("accounts", {"probe": PROBE, "provisioner": PROVISIONER})
-    app.counters.more = app.counters.more or MORE.format(signups=5)
+    app.counters.more = app.counters.more or MORE
     way = replace(link.link({"url": "http://app"}), connect=lambda _seconds: Service(app, app if direct else None, app if worker else None, accounts))  # type: ignore[arg-type]
     options = {**OPTIONS, "counters_before": before, **change.pop("options", {})}
     selection = Selection(without=without, writes=change.pop("writes", True), only=change.pop("only", ()))
@@ -84,7 +83,6 @@ def test_a_healthy_application_has_no_findings_and_keeps_nothing() -> None:
     assert {done.outcome for done in run.checks if done.id not in ELSEWHERE} == {"executed"}
     assert (app.accounts, app.projects) == ({}, {})
     assert app.asked.count("GET /metrics") == 1
-    assert item(run, "signups")["observed"] == 2
     assert item(run, "revenue")["observed"] == 1250.5
     assert item(run, "active_tenants")["observed"] == 2
     assert item(run, "failed_jobs")["observed"] == 0
@@ -144,17 +142,17 @@ ANSWERS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
             "journey/left_behind": "degraded",
         },
     ),
-    "metrics are HTML": ({"GET /metrics": HTML}, {**dict.fromkeys(OF_METRICS, "unknown"), "signups": "unknown", "revenue": "unknown"}),
+    "metrics are HTML": ({"GET /metrics": HTML}, {**dict.fromkeys(OF_METRICS, "unknown"), "revenue": "unknown"}),
     "metrics are refused": (
         {"GET /metrics": said(403, "no", "text/plain")},
-        {**dict.fromkeys(OF_METRICS, "unknown"), "signups": "unknown", "revenue": "unknown"},
+        {**dict.fromkeys(OF_METRICS, "unknown"), "revenue": "unknown"},
     ),
     "metrics are no metrics": (
         {"GET /metrics": said(200, "what {{{ is this", "text/plain")},
-        {**dict.fromkeys(OF_METRICS, "unknown"), "signups": "unknown", "revenue": "unknown"},
+        {**dict.fromkeys(OF_METRICS, "unknown"), "revenue": "unknown"},
     ),
     "metrics are another program's": (
-        {"GET /metrics": said(200, "# TYPE app_signups_total counter\napp_signups_total 5\n# TYPE app_revenue_usd gauge\napp_revenue_usd 1\n", "text/plain")},
+        {"GET /metrics": said(200, "# TYPE app_revenue_usd gauge\napp_revenue_usd 1\n", "text/plain")},
         dict.fromkeys(OF_METRICS, "unknown"),
     ),
     "the API is slow": (
@@ -193,9 +191,9 @@ def test_a_token_that_comes_otherwise_is_shown_nowhere(answer: Any) -> None:
 
 
 def test_what_is_not_configured_is_skipped_and_says_so() -> None:
-    options: dict[str, Any] = {"pages": None, "journey_tenant": None, "figures": None}
+    options: dict[str, Any] = {"pages": None, "journey_tenant": None, "revenue": None}
     run = look(Application(), worker=False, direct=False, accounts={}, options=options)
-    assert bad(run) == dict.fromkeys(["pages", "sign_in", "authorization", "worker", *OF_METRICS, "signups", "revenue", "journey"], "skipped")
+    assert bad(run) == dict.fromkeys(["pages", "sign_in", "authorization", "worker", *OF_METRICS, "revenue", "journey"], "skipped")
     assert all("not configured" in done.reason for done in run.checks if done.outcome == "skipped" and done.id not in ELSEWHERE)
 
 
@@ -258,11 +256,11 @@ def test_what_the_application_has_counted_since_the_last_run(name: str) -> None:
 
 def test_the_first_run_compares_with_nothing_and_leaves_its_counters() -> None:
     run = look(Application(), before=None)
-    assert bad(run) == dict.fromkeys([*OF_METRICS, "failed_jobs", "signups", "response_baseline"], "skipped")
+    assert bad(run) == dict.fromkeys([*OF_METRICS, "failed_jobs", "response_baseline"], "skipped")
     assert all(
         "first reading" in done.reason or "0 earlier runs" in done.reason for done in run.checks if done.outcome == "skipped" and done.id not in ELSEWHERE
     )
-    assert set(run.facts["counters"]) == {"metrics", "jobs_done", "jobs_failed", "signups", "response_ms"}
+    assert set(run.facts["counters"]) == {"metrics", "jobs_done", "jobs_failed", "response_ms"}
     json.dumps(run.facts, allow_nan=False)
 
 
@@ -272,8 +270,8 @@ def test_a_run_over_one_check_keeps_the_other_counters() -> None:
 
 
 def test_a_series_without_a_value_is_not_zero() -> None:
-    app = Application(counters=Counters(more="# TYPE app_signups_total counter\n# TYPE app_revenue_usd gauge\n"))
-    assert bad(look(app)) == {"signups": "unknown", "revenue": "unknown"}
+    app = Application(counters=Counters(more="# TYPE app_revenue_usd gauge\n"))
+    assert bad(look(app)) == {"revenue": "unknown"}
 
 
 def test_without_tenants_nobody_was_promised_anything() -> None:

@@ -42,6 +42,7 @@ WELL: dict[str, Any] = {
     registry._LEASES: [],
     registry._RUNS: [last_run()],
     tenants._KNOWN: [{"id": "acme"}, {"id": "globex"}],
+    tenants._NEW: [{"known": 2, "active": 2, "new": 0}],
     tenants._OBSERVED: [observed(), observed(system="postgresql", region="us-west-2", verdict="skipped")],
 }
 
@@ -82,6 +83,7 @@ def test_all_is_well() -> None:
         "control.runs:": "ok",
         "control.tenants:": "ok",
         "control.undeclared:": "ok",
+        "control.signups:": "ok",
     }
 
 
@@ -115,6 +117,13 @@ def test_what_is_overdue(hours: dict[str, float], verdict: str) -> None:
 def test_findings_name_whom_they_touch() -> None:
     assert look({tenants._KNOWN: [{"id": "acme"}]}, only="control.tenants")[0]["tenants"] == ["globex"]
     assert look({registry._LEASES: [lease(expired=901)]}, only="control.leases")[0]["tenants"] == ["acme", "globex"]
+
+
+def test_how_many_are_new_is_told_and_none_at_all_is_no_zero() -> None:
+    new = look({tenants._NEW: [{"known": 7, "active": 6, "new": 2}]}, only="control.signups")[0]
+    assert (new["observed"], new["verdict"]) == (2, "ok")
+    assert look({tenants._NEW: [{"known": 0, "active": 0, "new": 0}]}, only="control.signups")[0]["verdict"] == "skipped"
+    assert look({tenants._NEW: []}, only="control.signups")[0]["verdict"] == "unknown"
 
 
 def test_nobody_declared_and_a_run_that_was_not_told_of_all_say_so() -> None:
