@@ -22,6 +22,7 @@ author:
 extends_documentation_fragment:
   - leanvibe.ops.attributes
   - leanvibe.ops.attributes.action_group
+  - leanvibe.ops.history_registry
 attributes:
   check_mode:
     support: full

@@ -23,6 +23,7 @@ _ALIKE = (
     "waivers",
     "fail_on",
     "changes",
+    "history_registry",
     "history_days",
     "show",
 )
@@ -39,4 +40,4 @@ REPORT: dict[str, Any] = {
     "hide": {"type": "list", "elements": "str", "default": [], "no_log": True},
 }
 # A diagnosis only reads, compares with everything that is known, and fails for what is old as well as for what is new.
-FIXED: dict[str, Any] = {"profile": DIAGNOSE, "writes": False, "fail_only_new": False, "notes": []}
+FIXED: dict[str, Any] = {"operation": "diagnose", "history_dir": None, "profile": DIAGNOSE, "writes": False, "fail_only_new": False, "notes": []}

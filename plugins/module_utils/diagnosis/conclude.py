@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import InvalidInput
+from ..common.errors import InvalidInput, OpsError
 from ..common.redaction import redact
 from ..health import catalogue, inputs
 from ..health.comparisons import completed
-from ..health.conclude import make
+from ..health.conclude import make, store_of
 from ..health.decision import decide
 from ..health.gathering import own
-from ..health.history import FileStore, moment
+from ..health.history import moment
 from ..health.results import CONTROL
 from ..reports.health_html import render_health
 from ..reports.health_text import health_summary
-from ..reports.model import UNKNOWN, Item, Report
+from ..reports.model import DEGRADED, UNKNOWN, Item, Report
 from ..reports.writer import target, write
 from . import bundle, ranking, text
 from .areas import areas, unheard
 
-OPERATION = "diagnose"
 AREA = "diagnose.area"
 # Shorter ones would blot out words.
 LEAST_SECRET = 8
@@ -48,27 +47,27 @@ def begin(params: Mapping[str, Any]) -> dict[str, Any]:
     tenant = about(params["selected_ids"], params["chosen"])
     known = catalogue.everything()
     inputs.read(params, known)
-    newest = _store(params).load(params["environment"], moment(params["started"])).newest
+    newest = store_of(params).load(params["environment"], moment(params["started"])).newest
     only = completed(params["only"], known)
     return {"changed": False, "tenant": tenant, "only": only, "counters_before": dict(newest.counters) if newest else {}}
 
 
-def _store(params: Mapping[str, Any]) -> FileStore:
-    return FileStore(Path(params["report_dir"]) / OPERATION / "history", params["history_runs"], params["history_days"])
-
-
-def _whole(report: Report, fail_on: Sequence[str]) -> Report:
-    """The report with a finding for each area of which nothing is known, and the decision that goes with it."""
-    silent = unheard(areas(report.items), report.items)
-    if not silent or report.insights is None:
+def _with(report: Report, found: Sequence[Mapping[str, Any]], fail_on: Sequence[str]) -> Report:
+    """The report with more findings of the run about itself, and the decision that goes with them."""
+    if not found or report.insights is None:
         return report
-    more = []
-    for one in silent:
-        told = own(AREA, f"{CONTROL}/{one.name}", UNKNOWN, f"{one.name}: {one.message}", "playbooks/diagnose.yml")
-        more.append(Item(**{**told, "runbook": "diagnose.md#areas", "since": report.started, "status": "new"}))
-    items = [*report.items, *more]
+    items = [*report.items, *(Item(**{**one, "since": report.started, "status": "new"}) for one in found)]
     decision = decide([{"verdict": item.verdict, "status": item.status or "new"} for item in items], fail_on)
     return replace(report, items=items, insights=replace(report.insights, failed=decision.failed, decision=decision.why))
+
+
+def _silent(report: Report) -> list[dict[str, Any]]:
+    """A finding for each area of which nothing is known."""
+    found = []
+    for one in unheard(areas(report.items), report.items):
+        told = own(AREA, f"{CONTROL}/{one.name}", UNKNOWN, f"{one.name}: {one.message}", "playbooks/diagnose.yml")
+        found.append({**told, "runbook": "diagnose.md#areas"})
+    return found
 
 
 def diagnosis(report: Report, tenant: str) -> dict[str, Any]:
@@ -84,45 +83,68 @@ def diagnosis(report: Report, tenant: str) -> dict[str, Any]:
     }
 
 
-def _files(report: Report, summary: str, page: str, endpoints: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    files = {"report.json": json.dumps(report.to_mapping(), ensure_ascii=False, indent=1) + "\n", "report.html": page, "summary.txt": summary + "\n"}
-    for number, endpoint in enumerate(endpoints, 1):
-        name = f"endpoints/{number:02d}-{endpoint['region']}-{endpoint['system']}.json"
-        files[name] = json.dumps(redact(dict(endpoint)), ensure_ascii=False, indent=1) + "\n"
-    return files
+@dataclass(frozen=True)
+class Told:
+    """A report with its diagnosis, for machines and for people."""
+
+    report: Report
+    page: str
+    summary: str
+
+    @classmethod
+    def of(cls, report: Report, params: Mapping[str, Any]) -> Told:
+        """Areas, ranking and plan are made of the report's findings."""
+        told = diagnosis(report, params["tenant"])
+        report = replace(report, diagnosis=told)
+        parts = (ranking.where_time_goes(report.items), ranking.tenants_part(report.items), ranking.ways(report.items))
+        page = render_health(report).replace("<h2>New", f"{text.page(told, *parts)}<h2>New", 1)
+        html = target(report, params["report_dir"]).with_suffix(".html")
+        return cls(report, page, f"{text.summary(told, *parts)}\n\n{health_summary(report, str(html))}")
+
+    def files(self, endpoints: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """What a bundle holds: the report in all its forms, and what each endpoint returned."""
+        files = {"report.json": _json(self.report.to_mapping()), "report.html": self.page, "summary.txt": self.summary + "\n"}
+        for number, endpoint in enumerate(endpoints, 1):
+            files[f"endpoints/{number:02d}-{endpoint['region']}-{endpoint['system']}.json"] = _json(redact(dict(endpoint)))
+        return files
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def _bundled(told: Told, params: Mapping[str, Any], path: Path) -> str:
+    hide = [secret for secret in params["hide"] if len(secret) >= LEAST_SECRET]
+    at = int(moment(told.report.started).timestamp())
+    return str(bundle.put(path.with_suffix(".tar.gz"), bundle.archive(told.files(json.loads(params["endpoints"])), hide, path.stem, at)))
 
 
 def conclude(params: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report, keep the run, make the bundle if it is asked for; return what the module returns. Raises OpsError."""
     known = catalogue.everything()
-    store = _store(params)
+    store = store_of(params)
     loaded = store.load(params["environment"], moment(params["started"]))
-    report, past = make({**params, "operation": OPERATION, "questions": {one.id: one.question for one in known}}, known, loaded)
-    report = _whole(report, params["fail_on"])
-    told = diagnosis(report, params["tenant"])
-    report = replace(report, diagnosis=told)
-    parts = (ranking.where_time_goes(report.items), ranking.tenants_part(report.items), ranking.ways(report.items))
-    page = render_health(report).replace("<h2>New", f"{text.page(told, *parts)}<h2>New", 1)
-    path = target(report, params["report_dir"])
-    summary = f"{text.summary(told, *parts)}\n\n{health_summary(report, str(path.with_suffix('.html')))}"
-    write(report, params["report_dir"], html=page)
-    made = []
-    if params["bundle"]:
-        hide = [secret for secret in params["hide"] if len(secret) >= LEAST_SECRET]
-        content = bundle.archive(_files(report, summary, page, json.loads(params["endpoints"])), hide, path.stem, int(moment(report.started).timestamp()))
-        made.append(str(bundle.put(path.with_suffix(".tar.gz"), content)))
-        summary += f"\nBundle: {made[0]}"
+    report, past = make({**params, "questions": {one.id: one.question for one in known}}, known, loaded)
+    told = Told.of(_with(report, _silent(report), params["fail_on"]), params)
+    path = write(told.report, params["report_dir"], html=told.page)
     if not report.check_mode:
-        store.add(past)
+        try:
+            store.add(past)  # after the report, as health does
+        except OpsError as error:
+            problem = own(catalogue.SINKS, f"{CONTROL}/outputs/1", DEGRADED, error.message, "playbooks/diagnose.yml")
+            told = Told.of(_with(told.report, [problem], params["fail_on"]), params)
+            write(told.report, params["report_dir"], html=told.page)
+    made = [_bundled(told, params, path)] if params["bundle"] else []
+    report = told.report
     return {
         "changed": False,
         "verdict": report.verdict,
         "failing": report.insights is not None and report.insights.failed,
         "counts": report.counts,
-        "areas": {one["area"]: one["verdict"] for one in told["areas"]},
+        "areas": {one["area"]: one["verdict"] for one in (report.diagnosis or {})["areas"]},
         "path": str(path),
         "paths": [str(path), str(path.with_suffix(".html")), *made],
-        "summary": summary,
+        "summary": "\n".join([told.summary, *(f"Bundle: {one}" for one in made)]),
     }
 
 

@@ -196,7 +196,7 @@ def _amended(report: Report, problems: Mapping[str, str], fail_on: Sequence[str]
     return replace(report, items=items, insights=told)
 
 
-def _store(params: Mapping[str, Any]) -> Store:
+def store_of(params: Mapping[str, Any]) -> Store:
     """The registry if the inventory says so, else files beside the reports."""
     if params["history_registry"]:
         return RegistryStore(params["history_registry"], params["operation"], params["history_runs"], params["history_days"])
@@ -212,7 +212,7 @@ def perform(params: Mapping[str, Any]) -> dict[str, Any]:
     inputs.read(params, known)
     counters: Mapping[str, Any] = {}
     if params["environment"] and any(params[place] for place in ("history_registry", "history_dir", "report_dir")):
-        newest = _store(params).load(params["environment"], moment(params["started"] or now())).newest
+        newest = store_of(params).load(params["environment"], moment(params["started"] or now())).newest
         counters = newest.counters if newest else {}
     return {"changed": False, "checks": [about.id for about in known], "only": completed(params["only"], known), "counters_before": dict(counters)}
 
@@ -223,7 +223,7 @@ def conclude(params: Mapping[str, Any], known: Sequence[About] | None = None, st
     Raises InvalidInput if the inputs are refused, OpsError if the report itself cannot be written.
     """
     known = catalogue.everything() if known is None else known
-    store = store or _store(params)
+    store = store or store_of(params)
     params = {**params, "questions": {about.id: about.question for about in known}}
     loaded = store.load(params["environment"], moment(params["started"]))
     report, past = make(params, known, loaded)

@@ -110,6 +110,18 @@ def test_what_was_counted_is_there_for_the_next_run(tmp_path: Path) -> None:
         perform(params(tmp_path, step="inputs", only=["no.such_check"]))
 
 
+def test_a_run_that_cannot_be_kept_is_a_finding_in_its_report(tmp_path: Path) -> None:
+    (tmp_path / "diagnose").mkdir()
+    (tmp_path / "diagnose/history").write_text("a file, where a folder is needed", encoding="utf-8")
+    result = perform(params(tmp_path, fail_on=["critical"]))
+    report = latest(tmp_path)
+    assert [item["verdict"] for item in report["items"] if item["id"] == "health.sinks"] == ["degraded"]
+    assert report["diagnosis"]["ranking"][-1]["id"] == "health.sinks"
+    assert {one["rank"] for one in report["diagnosis"]["ranking"]} == {number for phase in report["diagnosis"]["plan"] for number in phase["findings"]}
+    assert "cannot be kept" in result["summary"]
+    Draft202012Validator(report_schema()).validate(report)
+
+
 def test_a_check_run_leaves_the_latest_report_and_the_history_alone(tmp_path: Path) -> None:
     result = perform(params(tmp_path, check=True))
     assert Path(result["path"]).name == "20261121T060000Z-r1-check.json"
