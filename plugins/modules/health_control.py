@@ -13,7 +13,7 @@ author:
   - LeanVibe Operations (@leanvibe)
 description:
   - Looks at the registry on one connection. Whether it answers, leases that nobody gives back, runs that did not come to their end or are overdue, declared
-    tenants that are not provisioned, and tenants that nobody declares any more.
+    tenants that are not provisioned, tenants that nobody declares any more, and how many are new.
   - O(options) may hold C(schedules) (a dictionary from operations to the hours within which they are to run) and C(declared_ids) (ids of all declared
     tenants, also of those that this run is not about).
   - Changes nothing. Whatever happens to a check or to the registry, every check is told of; the module itself fails only if its arguments are wrong.
