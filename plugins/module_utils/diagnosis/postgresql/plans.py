@@ -96,23 +96,23 @@ def explain(server: Server, query: str, path: str) -> Mapping[str, Any]:
     from psycopg.pq import ExecStatus
 
     connection = server.connection
-    done = connection.pgconn.prepare
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION READ ONLY")
             for name, value in (("search_path", path), ("plan_cache_mode", "force_generic_plan"), ("max_parallel_workers_per_gather", "0")):
                 connection.execute("SELECT set_config(%s, %s, true)", (name, value))
-            answer = done(_NAME, query.encode())
+            answer = connection.pgconn.prepare(_NAME, query.encode())
             if answer.status != ExecStatus.COMMAND_OK:
                 raise NotExplained(_first(answer.error_message.decode("utf-8", "replace")))
-            try:
-                values = [sql.SQL("NULL")] * connection.pgconn.describe_prepared(_NAME).nparams
-                arguments = sql.SQL("({})").format(sql.SQL(", ").join(values)) if values else sql.SQL("")
-                row = connection.execute(sql.SQL("EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE {}{}").format(sql.Identifier(_NAME.decode()), arguments)).fetchone()
-            finally:
-                _forget(connection)
+            values = [sql.SQL("NULL")] * connection.pgconn.describe_prepared(_NAME).nparams
+            arguments = sql.SQL("({})").format(sql.SQL(", ").join(values)) if values else sql.SQL("")
+            row = connection.execute(sql.SQL("EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE {}{}").format(sql.Identifier(_NAME.decode()), arguments)).fetchone()
     except psycopg.Error as error:
         raise NotExplained(_first(str(error))) from error
+    finally:
+        # Outside of the transaction, for one that has failed takes no command; a statement that was not prepared is none that is there.
+        if not connection.closed:
+            connection.execute("DEALLOCATE ALL")
     plan: Mapping[str, Any] = row[0][0]["Plan"] if row else {}
     if _closed(plan):
         raise NotExplained("row-level security shows us no row of its tables, so that the plan we get is not the one of its role; EXPLAIN it as that role")
@@ -122,14 +122,6 @@ def explain(server: Server, query: str, path: str) -> Mapping[str, Any]:
 def _closed(plan: Mapping[str, Any]) -> bool:
     """Whether part of a plan is never executed, as where no policy lets us see a row."""
     return plan.get("One-Time Filter") == "false" or any(_closed(part) for part in plan.get("Plans", ()))
-
-
-def _forget(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """Let go of the statement; in a transaction that has failed the server takes no such command, and the next one does it."""
-    from psycopg.pq import TransactionStatus
-
-    if connection.info.transaction_status != TransactionStatus.INERROR:
-        connection.execute(sql.SQL("DEALLOCATE {}").format(sql.Identifier(_NAME.decode())))
 
 
 def _first(text: str) -> str:

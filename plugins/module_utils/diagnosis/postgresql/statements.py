@@ -47,7 +47,8 @@ QUERY: LiteralString = (
     "SELECT userid::regrole, calls, total_exec_time / 1000 AS seconds, query FROM public.pg_stat_statements ORDER BY total_exec_time DESC LIMIT 20"
 )
 _COMMENTS = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
-_LITERALS = re.compile(r"'(?:[^']|'')*'|\$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$", re.DOTALL)
+# Also a literal that does not end: what follows is taken for part of it.
+_LITERALS = re.compile(r"[eE]'(?:[^'\\]|\\.|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)|\$(?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|$)", re.DOTALL)
 _DATA = ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES", "COPY")
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -112,6 +113,9 @@ def test_counters_are_what_the_next_run_compares_with() -> None:
     [
         ("SELECT  *\n  FROM t WHERE a = $1", "SELECT * FROM t WHERE a = $1"),
         ("select 'secret' || $$secret$$ || $x$se$cret$x$, 'it''s secret'", "select '…' || '…' || '…', '…'"),
+        ("select E'it\\'s secret', e'secret'", "select '…', '…'"),
+        ("select 1, 'secret that does not end", "select 1, '…'"),
+        ("select $$secret that does not end", "select '…'"),
         ("/* secret */ SELECT 1 -- secret\n, 2", "SELECT 1 , 2"),
         ("ALTER ROLE x PASSWORD 'secret'", "ALTER ROLE …"),
         ("CREATE USER MAPPING FOR x OPTIONS (password 'secret')", "CREATE USER …"),
@@ -216,6 +220,45 @@ def test_an_index_that_begins_with_another_serves_both() -> None:
         ("huge", ("a",), [other]),
     ]
     assert found[0].per_hour == 72.0
+
+
+class FakeConnection:
+    """Keeps what is executed, as text."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def __bool__(self) -> bool:
+        """Without a connection, psycopg quotes by itself."""
+        return False
+
+    def execute(self, query: Any, values: Any = None) -> None:
+        self.done.append(f"{query.as_string(None)} {values}")
+
+
+@pytest.mark.parametrize(("answer", "cost"), [({"Node Type": "Index Scan", "Total Cost": 8.4}, 8.4), (node(), None)], ids=["used", "not used"])
+def test_an_index_that_the_planner_would_not_use_is_none(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], cost: float | None) -> None:
+    fake = FakeConnection()
+    monkeypatch.setattr(plans, "explain", lambda *_arguments: answer)
+    (scan,) = plans.scans(node())
+    assert plans.hypothetical(SimpleNamespace(connection=fake), "ext", scan, ("note", "at"), "SELECT 1", "public") == cost  # type: ignore[arg-type]
+    assert fake.done == [
+        """SELECT "ext".hypopg_create_index(%s) ('CREATE INDEX ON "public"."big" ("note", "at")',)""",
+        'SELECT "ext".hypopg_reset() None',
+    ]
+
+
+def test_what_is_only_for_the_planner_goes_even_if_it_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeConnection()
+
+    def refuse(*_arguments: Any) -> Any:
+        raise plans.NotExplained("no")
+
+    monkeypatch.setattr(plans, "explain", refuse)
+    (scan,) = plans.scans(node())
+    with pytest.raises(plans.NotExplained):
+        plans.hypothetical(SimpleNamespace(connection=fake), "ext", scan, ("note",), "SELECT 1", "public")  # type: ignore[arg-type]
+    assert fake.done[-1] == 'SELECT "ext".hypopg_reset() None'
 
 
 def test_only_statements_that_can_be_planned_here_and_take_time_are_candidates() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis import catalogue as in_depth
 from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis import ranking
 from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis.areas import AREAS, area_of, areas, unheard
@@ -214,3 +215,8 @@ def test_every_check_in_depth_has_its_chapter() -> None:
     text = (ROOT / "docs/diagnose.md").read_text(encoding="utf-8")
     wanted = [about.runbook for about in in_depth.EVERYTHING]
     assert [runbook for runbook in wanted if not runbook.startswith("diagnose.md#") or f"\n### {runbook.partition('#')[2]}\n" not in text] == []
+
+
+def test_a_diagnosis_looks_at_every_host_that_health_looks_at() -> None:
+    plays = {name: yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text(encoding="utf-8"))[0] for name in ("health", "diagnose")}
+    assert plays["diagnose"]["hosts"].split(":") == plays["health"]["hosts"].split(":")
