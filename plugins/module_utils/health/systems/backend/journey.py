@@ -32,7 +32,7 @@ NAME = "leanvibe-health"
 TIMEOUT = 24.0
 # What is kept back for cleaning up: three requests, each with its time-out.
 CLEANING_SECONDS = 10.0
-JOB_SECONDS = 5.0
+JOB_SECONDS = 8.0
 # Younger projects may be another run's, which is under way.
 LEFT_AFTER = timedelta(hours=1)
 
