@@ -100,4 +100,6 @@ def test_each_fault_raises_what_it_may_and_nothing_else(registry: dict[str, Any]
         if "'hc-initech'" in statement:
             session.execute("DELETE FROM tenant_systems WHERE tenant = 'hc-globex'")
         session.execute(statement, values)  # type: ignore[call-overload]
-    catalogue.judge(f"control: {fault}", expected, {check for check, _region in found(registry)})
+    raised = {check for check, _region in found(registry)}
+    catalogue.judge(f"control: {fault}", expected, raised)
+    assert raised == expected
