@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,13 @@ class Catalogue:
 
 
 _CATALOGUE = Catalogue()
+
+
+@pytest.fixture(scope="session")
+def provisioned(run_playbook: Callable[..., subprocess.CompletedProcess[str]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The inventory's tenants are there."""
+    done = run_playbook("tenants", extra_vars={"report_dir": str(tmp_path_factory.mktemp("tenants")), "tenants_lock_wait": 60})
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 @pytest.fixture

@@ -17,17 +17,11 @@ import pytest
 import urllib3
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.catalogue import everything
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import Comparison
+from platform_looks import BAD, MADE_BY_TESTS
 
 pytestmark = pytest.mark.sandbox
 Play = Callable[..., subprocess.CompletedProcess[str]]
 SYSTEMS = {"control", "kubernetes", "postgresql", "pgbouncer", "redis", "neo4j", "object_store", "backend", "external", "monitoring", "aws"}
-
-
-@pytest.fixture(scope="module")
-def provisioned(run_playbook: Play, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The inventory's tenants are there."""
-    done = run_playbook("tenants", extra_vars={"report_dir": str(tmp_path_factory.mktemp("tenants")), "tenants_lock_wait": 60})
-    assert done.returncode == 0, done.stdout[-3000:]
 
 
 @pytest.fixture
@@ -50,8 +44,7 @@ def report(folder: Path) -> dict[str, Any]:
 
 def wrong(found: dict[str, Any]) -> list[str]:
     """Findings that somebody has to act on. Tenants of other tests, and what they did to the servers, are no false alarm."""
-    made_by_tests = {"control.undeclared", "control.runs", "redis.slowlog"}
-    bad = [item for item in found["items"] if item["verdict"] in ("degraded", "critical", "unknown") and item["id"] not in made_by_tests]
+    bad = [item for item in found["items"] if item["verdict"] in BAD and item["id"] not in MADE_BY_TESTS]
     return [f"{item['id']} {item['subject']} {item['verdict']}: {item['message']}" for item in bad]
 
 

@@ -15,21 +15,13 @@ import psycopg
 import pytest
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.profiles import AFTER_DEPLOYMENT
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("provisioned")]
 Play = Callable[..., subprocess.CompletedProcess[str]]
 LISTED = {name for names in AFTER_DEPLOYMENT.values() for name in names}
 LEFT = """
 SELECT (SELECT count(*) FROM leanvibe.users WHERE email LIKE 'health-%%@journey.invalid')
      + (SELECT count(*) FROM leanvibe.projects WHERE name LIKE 'leanvibe-health-%%')
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _provisioned(run_playbook: Play, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The tenant that the journey acts for is there."""
-    given = {"report_dir": str(tmp_path_factory.mktemp("tenants")), "tenants_lock_wait": 120, "tenant_selection": "acme-corp"}
-    done = run_playbook("tenants", extra_vars=given)
-    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def left(sandbox: dict[str, Any], credentials: dict[str, Any]) -> int:
