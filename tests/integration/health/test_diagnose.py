@@ -303,6 +303,7 @@ def secrets_of(value: Any) -> set[str]:
     return {value} if isinstance(value, str) and len(value) >= 12 else set()
 
 
+@pytest.mark.usefixtures("provisioned")
 def test_a_tenant_is_diagnosed_and_the_bundle_tells_no_secret(run_playbook: Play, credentials: dict[str, Any], checkout: Path, tmp_path: Path) -> None:
     done = run_playbook("diagnose", extra_vars={"report_dir": str(tmp_path), "tenant_selection": "acme-corp", "bundle": True, "diagnose_connect_timeout": 20})
     report = json.loads((tmp_path / "diagnose/latest.json").read_text(encoding="utf-8"))
