@@ -297,7 +297,7 @@ def test_a_healthy_cluster_has_no_findings(sandbox: dict[str, Any], sandbox_dir:
     assert run["seconds"] < 5
 
 
-@pytest.mark.faults(sample=2)
+@pytest.mark.faults(sample=1)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_and_nothing_else(cluster: Cluster, name: str, catalogue: Any) -> None:
     """What is there beside (other tests, other people) is taken out by looking before."""

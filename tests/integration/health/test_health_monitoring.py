@@ -96,7 +96,7 @@ def test_a_process_of_the_sandbox_that_died_is_found(component: str, sandbox: di
     eventually(lambda: not of_the_sandbox(watched(sandbox, region)), "a monitoring that is well again")
 
 
-@pytest.mark.faults(sample=4)
+@pytest.mark.faults(sample=1)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_and_nothing_else(clinic: Clinic, name: str, catalogue: Any) -> None:
     do, may = FAULTS[name]

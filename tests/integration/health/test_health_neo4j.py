@@ -155,7 +155,7 @@ FAULTS = (
 )
 
 
-@pytest.mark.faults(sample=2)
+@pytest.mark.faults(sample=1)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
 def test_a_fault_is_found_and_nothing_else(graphs: dict[str, Graph], fault: Fault, catalogue: Any) -> None:
     with fault.make(graphs[WEST]):

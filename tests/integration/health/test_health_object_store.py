@@ -140,7 +140,7 @@ def test_a_healthy_store_has_no_findings(store: Store) -> None:
     assert run["seconds"] < 3
 
 
-@pytest.mark.faults(sample=2)
+@pytest.mark.faults(sample=1)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_and_nothing_else(store: Store, name: str, catalogue: Any) -> None:
     fault = FAULTS[name]

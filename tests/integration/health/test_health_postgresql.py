@@ -62,7 +62,7 @@ def seen(clinic: Clinic, fault: Fault, more: dict[str, Any]) -> list[dict[str, A
     return clinic.both(**{**fault.arguments, **more, **database})[1]
 
 
-@pytest.mark.faults(sample=2)
+@pytest.mark.faults(sample=1)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
 def test_a_fault_is_found_and_nothing_else(clinic: Clinic, fault: Fault, catalogue: Any) -> None:
     with fault.make(clinic) as more:

@@ -67,7 +67,7 @@ def test_a_healthy_pair_has_no_finding_that_is_not_ok(pair: Pair) -> None:
     assert time.monotonic() - began < 6
 
 
-@pytest.mark.faults(sample=3)
+@pytest.mark.faults(sample=1)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
 def test_a_fault_is_found_and_nothing_else(pair: Pair, fault: Fault, catalogue: Any) -> None:
     with fault.make(pair) as more:
