@@ -30,11 +30,17 @@ PLAY = """
     - ansible.builtin.copy:
         dest: "{{ looks_dir }}/{{ inventory_hostname }}.json"
         mode: "0600"
-        content: "{{ {'system': leanvibe_ops_system, 'region': leanvibe_ops_region, 'connection': __health_connection, 'options': looks_options} | to_json }}"
+        content: "{{ looks | to_json }}"
       vars:
         __health_inputs: {counters_before: {}}
         __health_tenants: {declared_ids: "{{ tenants | map(attribute='id') | list }}"}
-        looks_options: "{{ __health_told | combine(health_options | default({})) }}"
+        looks:
+          system: "{{ leanvibe_ops_system }}"
+          region: "{{ leanvibe_ops_region }}"
+          connection: "{{ __health_connection }}"
+          options: "{{ __health_told | combine(health_options | default({})) }}"
+          tenants: "{{ tenants }}"
+          thresholds: "{{ health_thresholds | default({}) }}"
 """
 BAD = ("degraded", "critical", "unknown")
 # Tenants of other tests, and what they did to the servers.
@@ -45,7 +51,7 @@ def _module(given: dict[str, Any]) -> dict[str, Any]:
     """In a process of its own: what one module says of one endpoint."""
     module = importlib.import_module(f"ansible_collections.leanvibe.ops.plugins.modules.health_{given['system']}")
     output = io.StringIO()
-    arguments = {name: given[name] for name in ("region", "connection", "options", "tenants", "only")}
+    arguments = {name: given[name] for name in ("region", "connection", "options", "tenants", "thresholds", "only")}
     arguments |= {"writes": False, "connect_timeout": 20.0, "budget": 60.0}
     with (
         patch_module_args(arguments),
@@ -68,11 +74,10 @@ class Platform:
         done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
         self.endpoints = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-        self.tenants: list[dict[str, Any]] = []
 
     def look(self, only: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """All findings, those of comparisons too."""
-        given = [{**endpoint, "tenants": self.tenants, "only": list(only)} for endpoint in self.endpoints]
+        given = [{**endpoint, "only": list(only)} for endpoint in self.endpoints]
         with multiprocessing.get_context("fork").Pool(min(len(given), 4 * (os.cpu_count() or 2))) as pool:
             runs = pool.map(_module, given, chunksize=1)
         expected: dict[str, list[str]] = {}

@@ -112,13 +112,8 @@ def eventually_well(platform: Platform, seconds: float = 240) -> None:
         time.sleep(3)
 
 
-@pytest.mark.faults(sample=1)
-@pytest.mark.usefixtures("well")
-@pytest.mark.parametrize(("component", "kind"), CASES, ids=lambda value: value)
-def test_a_server_that_is_lost_is_found_and_nothing_else(platform: Platform, run_playbook: Play, catalogue: Any, component: str, kind: str) -> None:
-    fault = SERVERS[component]
-    where = {} if component in SHARED else {"region": WEST}
-    assert run_playbook("sandbox_fault", extra_vars={"component": component, "fault": kind, **where}).returncode == 0
+def _judge(platform: Platform, catalogue: Any, name: str, fault: Fault) -> None:
+    """Look until what must be found is found, and never more than may be."""
     ends = time.monotonic() + 120
     while True:
         items = platform.look()
@@ -127,6 +122,44 @@ def test_a_server_that_is_lost_is_found_and_nothing_else(platform: Platform, run
         if others - fault.must - fault.may or fault.must <= others or time.monotonic() > ends:
             break
     told = {(item["id"], item["verdict"]) for item in items if "/".join(item["subject"].split("/")[:2]) in fault.silent}
-    assert {verdict for name, verdict in told if name not in {name for name, _place in fault.must}} <= {"unknown", "skipped"}, told
+    assert {verdict for check, verdict in told if check not in {check for check, _place in fault.must}} <= {"unknown", "skipped"}, told
     assert bool(told) is bool(fault.silent)
-    catalogue.judge(f"{component}: {kind}", fault.must, others - (fault.may - fault.must), found)
+    catalogue.judge(name, fault.must, others - (fault.may - fault.must), found)
+
+
+@pytest.mark.faults(sample=1)
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize(("component", "kind"), CASES, ids=lambda value: value)
+def test_a_server_that_is_lost_is_found_and_nothing_else(platform: Platform, run_playbook: Play, catalogue: Any, component: str, kind: str) -> None:
+    fault = SERVERS[component]
+    where = {} if component in SHARED else {"region": WEST}
+    assert run_playbook("sandbox_fault", extra_vars={"component": component, "fault": kind, **where}).returncode == 0
+    _judge(platform, catalogue, f"{component}: {kind}", fault)
+
+
+# The ways into a region's systems that the application takes, and the replication between regions.
+DATABASE = at(f"{WEST}/backend", "database", "database_response", "response", "websocket", "jobs", "worker") | at(f"{WEST}/pgbouncer", "pools")
+WAYS = {
+    ("backend", WEST, "cut"): Fault((f"{WEST}/backend",), at("control/backend", "versions"), SCRAPED),
+    ("pgbouncer", WEST, "cut"): Fault((), at(f"{WEST}/backend", "database"), DATABASE | SCRAPED),
+    ("pgbouncer", WEST, "slow"): Fault((), at(f"{WEST}/backend", "database_response"), DATABASE | SCRAPED),
+    ("redis", WEST, "cut"): Fault((), at(f"{WEST}/backend", "cache"), SCRAPED),
+    ("redis", WEST, "slow"): Fault((), at(f"{WEST}/backend", "cache"), SCRAPED),
+    ("neo4j", WEST, "cut"): Fault((), at(f"{WEST}/backend", "graph"), SCRAPED),
+    ("neo4j", WEST, "slow"): Fault((), at(f"{WEST}/backend", "graph"), SCRAPED),
+    # The standby follows over it, and the application there writes over it.
+    ("postgresql_link", EAST, "cut"): Fault(
+        (), at(f"{WEST}/postgresql", "receiver") | at(f"{EAST}/postgresql", "standbys") | at(f"{WEST}/backend", "database"), LINKS | DATABASE | SCRAPED
+    ),
+    ("redis_link", EAST, "cut"): Fault((), at(f"{WEST}/redis", "replication_link") | at(f"{EAST}/redis", "replicas"), LINKS | SCRAPED),
+}
+
+
+@pytest.mark.faults(sample=1)
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize(("way", "region", "kind"), WAYS, ids=lambda value: value)
+def test_a_way_that_is_cut_or_slow_is_found_and_nothing_else(platform: Platform, run_playbook: Play, catalogue: Any, way: str, region: str, kind: str) -> None:
+    fault = WAYS[(way, region, kind)]
+    given = {"component": way, "region": region, "fault": kind, "sandbox_latency_ms": 1500}
+    assert run_playbook("sandbox_fault", extra_vars=given).returncode == 0
+    _judge(platform, catalogue, f"{way} to {region}: {kind}", fault)
