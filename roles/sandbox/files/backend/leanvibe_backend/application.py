@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import signal
 import time
@@ -116,6 +117,15 @@ async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def warm(graph: GraphDatabase | None) -> None:
+    """Load what the first requests would wait for, and everybody with them: on a busy machine these packages take seconds."""
+    for package in ("neo4j", "httpx"):
+        await asyncio.to_thread(importlib.import_module, package)
+    if graph is not None:
+        with suppress(Unavailable):  # whether it answers is told by /health/graph
+            await graph.ping()
+
+
 def api(configuration: Configuration) -> Starlette:
     """The API of one region."""
     if configuration.database is None or configuration.cache is None:
@@ -132,7 +142,7 @@ def api(configuration: Configuration) -> Starlette:
         async with AsyncExitStack() as stack:
             for closing in (sessions.close, store.close, *((graph.close,) if graph else ())):
                 stack.push_async_callback(closing)
-            await stack.enter_async_context(beside(watch_worker(store)))
+            await stack.enter_async_context(beside(watch_worker(store), warm(graph)))
             yield
 
     return _application(list(ROUTES), lifespan, configuration)
