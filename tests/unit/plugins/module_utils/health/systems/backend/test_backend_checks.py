@@ -463,3 +463,18 @@ def test_in_check_mode_nothing_is_to_write(capsys: pytest.CaptureFixture[str]) -
     with patch_module_args(arguments), pytest.raises(SystemExit):
         health_backend.main()
     assert [one["verdict"] for one in json.loads(capsys.readouterr().out)["run"]["items"]] == ["skipped"]
+
+
+def test_one_late_answer_is_a_moments_and_three_are_slow() -> None:
+    for times, verdict, asked in (([900, 30], "ok", 2), ([900, 800, 30], "ok", 3), ([900, 700, 800], "degraded", 3)):
+        late = iter(times)
+        application = Application({"GET /health/graph": lambda _body, late=late: said(200, {"status": "ok", "latency_ms": next(late)})})
+        (item,) = look(application, only=["backend.graph"]).items
+        assert (item["verdict"], item["observed"], application.asked.count("GET /health/graph")) == (verdict, min(times), asked)
+        assert f"of {asked} answers the slowest took 900 ms" in item["message"]
+
+
+def test_an_answer_that_fails_after_a_late_one_is_critical() -> None:
+    answers = iter([said(200, {"status": "ok", "latency_ms": 900}), said(503, {"detail": "gone"})])
+    (item,) = look(Application({"GET /health/graph": lambda _body: next(answers)}), only=["backend.graph"]).items
+    assert item["verdict"] == "critical"
