@@ -43,7 +43,11 @@ class Stopped(OpsError):
 
 @dataclass
 class Journey:
-    """One journey. ``step`` is where it is, ``project`` the name of what it makes, ``entered`` whether there may be an account to take away."""
+    """One journey. ``step`` is where it is, ``project`` the name of what it makes.
+
+    ``entered``: there may be an account to take away; ``made``: there was one. ``robbed``: somebody else has taken it away, for all runs have the same
+    account, and two operators may look at once.
+    """
 
     service: Service
     tenant: str
@@ -53,6 +57,8 @@ class Journey:
     platform: str = ""
     token: str = ""
     entered: bool = False
+    made: bool = False
+    robbed: bool = False
     project: str = field(default_factory=lambda: f"{NAME}-{secrets.token_hex(6)}")
     step: str = ""
     steps: int = 0
@@ -89,7 +95,7 @@ class Journey:
         account = {"display_name": "Health check", "password": self.password()}
         self.entered = True
         answer = self.ask("make an account", "PUT", self.account, (200, 403, 404), body=account, token=self.platform)
-        self.entered = answer.status == 200
+        self.entered = self.made = answer.status == 200
         if answer.status == 403:
             raise AccessDenied(f"the provisioner may not make an account for tenant {self.tenant}: {words(answer)}")
         if answer.status == 404:
@@ -156,7 +162,8 @@ class Journey:
             left.append(f"perhaps a project {self.project} of tenant {self.tenant} ({error.message})")
         try:
             if self.entered:
-                self.ask("remove the account", "DELETE", self.account, (204, 404), token=self.platform)
+                answer = self.ask("remove the account", "DELETE", self.account, (204, 404), token=self.platform)
+                self.robbed = self.made and answer.status == 404
         except OpsError as error:
             left.append(f"the account {self.email} of tenant {self.tenant} ({error.message})")
         return "; ".join(left)
@@ -189,6 +196,9 @@ def _journey(session: Run) -> Iterator[Finding]:
     finally:
         took, step = time.monotonic() - began, journey.step
         left = journey.clean()
+    if isinstance(problem, Stopped) and journey.robbed:
+        more = f" What may be left behind, a later run takes away: {left}." if left else ""
+        raise NoData(f"{step}: not known, for another health run took the account {journey.email} away meanwhile; run it again when that one has ended.{more}")
     if problem is None:
         yield Finding(observed=round(took, 3), message=f"{journey.steps} steps as tenant {journey.tenant} in {took:.2f} s, all of it taken away again")
     elif isinstance(problem, Stopped):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -66,7 +67,7 @@ def _watchdog(session: Run) -> Iterator[Finding]:
     name = watchdog_of(session)
     if not name:
         raise NotApplicable("not configured: the inventory says that there is no alert that always fires (health_options.watchdog)")
-    if ask(session, f'ALERTS{{alertname="{name}",alertstate="{FIRING}"}}'):
+    if ask(session, f'ALERTS{{alertname={json.dumps(name)},alertstate="{FIRING}"}}'):  # PromQL's texts are written as JSON's
         yield fine(f"{name} fires, as it always should")
     else:
         yield Finding(verdict=CRITICAL, message=f"{name}, which must always fire, does not: alerts are not evaluated, or nobody has written that rule")

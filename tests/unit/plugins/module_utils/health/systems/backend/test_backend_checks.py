@@ -384,6 +384,21 @@ def test_what_cannot_be_taken_away_is_said_and_a_later_run_takes_it() -> None:
     assert app.accounts == {}
 
 
+def test_two_operators_who_look_at_once_are_no_outage() -> None:
+    """The other run ends first, and takes the account of both away."""
+    app = Application()
+
+    def robbed(_body: object) -> Any:
+        app.accounts.clear()
+        return said(403, {"error": "no such account"})
+
+    app.instead["POST /api/v1/tenants/acme/jobs"] = robbed
+    run = look(app)
+    assert bad(run) == {"journey": "unknown"}
+    assert "another health run took the account" in item(run, "journey")["message"]
+    assert app.accounts == {}
+
+
 def test_a_run_that_may_only_read_sends_nothing_that_writes() -> None:
     app = Application()
     run = look(app, writes=False)
