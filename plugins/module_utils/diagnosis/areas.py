@@ -20,17 +20,11 @@ AREAS = (INFRASTRUCTURE, APPLICATION, DATABASE, DEPENDENCIES, BUSINESS)
 # Whatever is in neither table is infrastructure: clusters, machines, stores, monitoring, networks, the account at the provider, and the run itself.
 _SYSTEMS = {
     "backend": APPLICATION,
-    "application": APPLICATION,
     "postgresql": DATABASE,
     "pgbouncer": DATABASE,
     "redis": DATABASE,
     "neo4j": DATABASE,
-    "dependencies": DEPENDENCIES,
     "external": DEPENDENCIES,
-    "stripe": DEPENDENCIES,
-    "identity": DEPENDENCIES,
-    "mail": DEPENDENCIES,
-    "business": BUSINESS,
 }
 _CHECKS = {
     "backend.active_tenants": BUSINESS,

@@ -97,7 +97,7 @@ class Told:
         told = diagnosis(report, params["tenant"])
         report = replace(report, diagnosis=told)
         parts = (ranking.where_time_goes(report.items), ranking.tenants_part(report.items), ranking.ways(report.items))
-        page = render_health(report).replace("<h2>New", f"{text.page(told, *parts)}<h2>New", 1)
+        page = render_health(report, text.page(told, *parts))
         html = target(report, params["report_dir"]).with_suffix(".html")
         return cls(report, page, f"{text.summary(told, *parts)}\n\n{health_summary(report, str(html))}")
 

@@ -69,13 +69,17 @@ def _template() -> Any:
     return environment.from_string(TEMPLATE)
 
 
-def render_health(report: Report) -> str:
-    """The document. Raises ValueError if the report has no insights, OpsError if the template engine is missing."""
+def render_health(report: Report, first: str = "") -> str:
+    """The document; ``first`` is HTML that stands before the findings.
+
+    Raises ValueError if the report has no insights, OpsError if the template engine is missing.
+    """
     if report.insights is None:
         raise ValueError("this is no report of checks")
     digest = b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     page: str = _template().render(
         report=report,
+        first=_jinja2.filters.Markup(first),
         told=report.insights,
         questions=report.insights.questions,
         sections=Sections.of(report),

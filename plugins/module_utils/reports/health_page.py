@@ -92,7 +92,7 @@ TEMPLATE = """<!DOCTYPE html>
 {% for verdict in order if report.counts[verdict] %}<button type="button" data-filter="{{ verdict }}" aria-pressed="true"><strong
  class="{{ verdict }}">{{ report.counts[verdict] }}</strong> {{ verdict }}</button>
 {% endfor %}</div>
-<h2>New {% if told.compared_with %}since {{ told.compared_with }}{% else %}(there is no earlier run to compare with){% endif %}</h2>
+{{ first }}<h2>New {% if told.compared_with %}since {{ told.compared_with }}{% else %}(there is no earlier run to compare with){% endif %}</h2>
 {% for line in sections.new %}{{ card(line) }}{% else %}<p>Nothing new.</p>{% endfor %}
 {% if changes %}<h2>Changes of the last 24 h</h2>
 <div class="scroll"><table><thead><tr><th>when</th><th>where</th><th>what</th><th>who</th><th>findings that came after it</th></tr></thead>

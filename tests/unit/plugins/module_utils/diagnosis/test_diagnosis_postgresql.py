@@ -342,3 +342,11 @@ def test_reads_are_measured_since_the_last_run_else_since_their_reset() -> None:
     assert reads.between(NOW, {**earlier, "seconds": 21.0}) == whole
     with pytest.raises(NotApplicable, match="the next run"):
         reads.between({**NOW, "reset": 0.0}, None)
+
+
+def test_nothing_is_explained_with_all_rights() -> None:
+    """Planning runs functions that a tenant may have written."""
+    info = SimpleNamespace(parameter_status={"is_superuser": "on"}.get)
+    session: Any = SimpleNamespace(client=SimpleNamespace(connection=SimpleNamespace(info=info)))
+    with pytest.raises(NoData, match="leanvibe_ops_diagnose_postgresql"):
+        indexes._indexes(session)

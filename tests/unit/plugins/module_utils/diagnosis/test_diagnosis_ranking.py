@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis import catalogue as in_depth
 from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis import ranking
-from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis.areas import AREAS, area_of, areas, unheard
+from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis.areas import _CHECKS, _SYSTEMS, AREAS, area_of, areas, unheard
 from ansible_collections.leanvibe.ops.plugins.module_utils.health import catalogue
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import DIAGNOSE
 from ansible_collections.leanvibe.ops.plugins.module_utils.reports.model import Item
@@ -220,3 +220,10 @@ def test_every_check_in_depth_has_its_chapter() -> None:
 def test_a_diagnosis_looks_at_every_host_that_health_looks_at() -> None:
     plays = {name: yaml.safe_load((ROOT / f"playbooks/{name}.yml").read_text(encoding="utf-8"))[0] for name in ("health", "diagnose")}
     assert plays["diagnose"]["hosts"].split(":") == plays["health"]["hosts"].split(":")
+
+
+def test_areas_are_told_by_names_that_exist() -> None:
+    known = {about.id for about in catalogue.everything()}
+    assert set(_SYSTEMS) <= {name.split(".")[0] for name in known}
+    assert set(_CHECKS) <= known
+    assert set(ranking._MEDIUM | ranking._LONG) <= known
