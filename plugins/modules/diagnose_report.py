@@ -154,6 +154,11 @@ tenant:
   description: The tenant that the diagnosis is about; an empty text for the platform.
   type: str
   returned: step is inputs
+checks:
+  description: The ids of all checks.
+  type: list
+  elements: str
+  returned: step is inputs
 only:
   description: O(only), with the checks that chosen comparisons between endpoints need.
   type: list

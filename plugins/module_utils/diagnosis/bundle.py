@@ -8,17 +8,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
-import secrets
 import tarfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from ..common.errors import OpsError
 from ..common.redaction import redact_text
+from ..reports.writer import SECRET
 
 SUMS = "SHA256SUMS"
-_MODE = 0o600
 
 
 def archive(files: Mapping[str, str], hide: Iterable[str], folder: str, at: int) -> bytes:
@@ -30,22 +26,6 @@ def archive(files: Mapping[str, str], hide: Iterable[str], folder: str, at: int)
     with gzip.GzipFile(fileobj=packed, mode="wb", filename="", mtime=at) as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, body in {SUMS: sums.encode(), **contents}.items():
             entry = tarfile.TarInfo(f"{folder}/{name}")
-            entry.size, entry.mode, entry.mtime = len(body), _MODE, at
+            entry.size, entry.mode, entry.mtime = len(body), SECRET, at
             tar.addfile(entry, io.BytesIO(body))
     return packed.getvalue()
-
-
-def put(path: Path, content: bytes) -> Path:
-    """Write it so that only its owner can read it and nobody ever sees half of it. Raises OpsError."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:
-                file.write(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise OpsError(f"{path} cannot be written: {error.strerror or error}. Set report_dir to a directory that can be written.") from error
-    return path

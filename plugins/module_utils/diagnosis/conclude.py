@@ -13,9 +13,8 @@ from typing import Any
 
 from ..common.errors import InvalidInput, OpsError
 from ..common.redaction import redact
-from ..health import catalogue, inputs
-from ..health.comparisons import completed
-from ..health.conclude import make, store_of
+from ..health import catalogue
+from ..health.conclude import check_inputs, make, store_of
 from ..health.decision import decide
 from ..health.gathering import own
 from ..health.history import moment
@@ -23,7 +22,7 @@ from ..health.results import CONTROL
 from ..reports.health_html import render_health
 from ..reports.health_text import health_summary
 from ..reports.model import DEGRADED, UNKNOWN, Item, Report
-from ..reports.writer import target, write
+from ..reports.writer import SECRET, put, target, write
 from . import bundle, ranking, text
 from .areas import areas, unheard
 
@@ -45,11 +44,7 @@ def about(selected: Sequence[str], chosen: bool) -> str:
 def begin(params: Mapping[str, Any]) -> dict[str, Any]:
     """Check the inputs before anything is asked; who it is about, and what the last run counted. Raises InvalidInput."""
     tenant = about(params["selected_ids"], params["chosen"])
-    known = catalogue.everything()
-    inputs.read(params, known)
-    newest = store_of(params).load(params["environment"], moment(params["started"])).newest
-    only = completed(params["only"], known)
-    return {"changed": False, "tenant": tenant, "only": only, "counters_before": dict(newest.counters) if newest else {}}
+    return {**check_inputs(params), "tenant": tenant}
 
 
 def _with(report: Report, found: Sequence[Mapping[str, Any]], fail_on: Sequence[str]) -> Report:
@@ -116,7 +111,8 @@ def _json(value: Any) -> str:
 def _bundled(told: Told, params: Mapping[str, Any], path: Path) -> str:
     hide = [secret for secret in params["hide"] if len(secret) >= LEAST_SECRET]
     at = int(moment(told.report.started).timestamp())
-    return str(bundle.put(path.with_suffix(".tar.gz"), bundle.archive(told.files(json.loads(params["endpoints"])), hide, path.stem, at)))
+    archive = bundle.archive(told.files(json.loads(params["endpoints"])), hide, path.stem, at)
+    return str(put(path.with_suffix(".tar.gz"), archive, "report_dir", SECRET))
 
 
 def conclude(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..clients.aws import connect as connect_aws
 from ..clients.object_store import connect
 from ..health.model import DIAGNOSE, Check, Finding, NoData, NotApplicable, Session
 from ..health.systems.object_store.store import SYSTEM, Driver
-from ..health.systems.postgresql.ranking import amount
+from ..health.systems.ranking import amount
 from ..reports.model import OK
 from .shares import selected
 

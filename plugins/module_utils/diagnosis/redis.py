@@ -11,7 +11,7 @@ from typing import Any
 
 from ..clients.redis import Reply, ReplyError
 from ..health.model import DIAGNOSE, Check, Finding, NoData, NotApplicable, Session, Threshold
-from ..health.systems.postgresql.ranking import amount, duration, worst
+from ..health.systems.ranking import amount, duration, worst
 from ..health.systems.redis.load import entries
 from ..health.systems.redis.node import PRIMARY, SYSTEM, Node, grant, info
 from ..reports.model import OK

@@ -206,8 +206,11 @@ def store_of(params: Mapping[str, Any]) -> Store:
 
 def perform(params: Mapping[str, Any]) -> dict[str, Any]:
     """What the module does: conclude a run, or check the inputs only and tell what the last run counted. Raises OpsError as ``conclude`` does."""
-    if params["step"] != "inputs":
-        return conclude(params)
+    return check_inputs(params) if params["step"] == "inputs" else conclude(params)
+
+
+def check_inputs(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the inputs before anything is asked; what the selection means, and what the last run counted. Raises InvalidInput."""
     known = catalogue.everything()
     inputs.read(params, known)
     counters: Mapping[str, Any] = {}

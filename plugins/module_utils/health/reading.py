@@ -10,9 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..reports.model import OK
-from .model import Finding, NoData
+from .model import Finding, NoData, Session
 
 Row = TypeVar("Row")
+
+
+def option(session: Session[Any], name: str, kind: type, default: Any) -> Any:
+    """An option of the inventory. Raises ValueError if it is of another kind."""
+    value = session.options.get(name, default)
+    if not isinstance(value, kind):
+        raise ValueError(f"the option {name} of the health checks must be a {kind.__name__}, not {value!r}")
+    return value
 
 
 def single(rows: Sequence[Row], what: str) -> Row:

@@ -17,6 +17,8 @@ from .html import render
 from .model import Report
 
 PRIVATE = 0o640
+# For what only its owner is to see.
+SECRET = 0o600
 # For files that another account's program collects, and that hold nothing but figures and names of checks.
 READABLE = 0o644
 
@@ -26,14 +28,14 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _put(path: Path, text: str, permissions: int = PRIVATE) -> None:
+def _put(path: Path, content: str | bytes, permissions: int = PRIVATE) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, permissions)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "wb") as file:
             if permissions == READABLE:
                 os.fchmod(file.fileno(), permissions)  # whatever the umask takes away
-            file.write(text)
+            file.write(content.encode() if isinstance(content, str) else content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -46,11 +48,11 @@ def target(report: Report, directory: str | Path) -> Path:
     return Path(directory) / report.operation / f"{stamp}-{run}{'-check' if report.check_mode else ''}.json"
 
 
-def put(path: Path, text: str, setting: str, permissions: int = PRIVATE) -> Path:
+def put(path: Path, content: str | bytes, setting: str, permissions: int = PRIVATE) -> Path:
     """Write one file so that a reader never sees half of it. Raises OpsError naming the inventory's ``setting`` if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _put(path, text, permissions)
+        _put(path, content, permissions)
     except OSError as error:
         raise OpsError(f"{path} cannot be written: {error.strerror or error}. Set {setting} to a place that can be written.") from error
     return path

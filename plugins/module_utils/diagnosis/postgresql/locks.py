@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...health.model import DIAGNOSE, Check, Finding, Session, Threshold
 from ...health.reading import reviewed
-from ...health.systems.postgresql.ranking import duration
 from ...health.systems.postgresql.server import MONITOR, Row, Server, tenants_of
 from ...health.systems.postgresql.sessions import activity
+from ...health.systems.ranking import duration
 from .statements import DOCUMENT
 
 # Shorter waits are daily life.

@@ -10,8 +10,8 @@ from typing import Any, LiteralString
 
 from ...health.model import DIAGNOSE, Check, Finding, NoData, NotApplicable, Session, Threshold
 from ...health.reading import reviewed, single
-from ...health.systems.postgresql.ranking import duration
 from ...health.systems.postgresql.server import MONITOR, Server, only_primary, settings
+from ...health.systems.ranking import duration
 from .statements import DOCUMENT, MIN_SECONDS
 
 _READS: LiteralString = """

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, LiteralString
 from ...common.lazy import LazyModule
 from ...health.model import DIAGNOSE, Check, Finding, NotApplicable, Session, Threshold
 from ...health.reading import measured, single
-from ...health.systems.postgresql.ranking import amount
 from ...health.systems.postgresql.server import MONITOR, Server, only_primary, tenants_of
+from ...health.systems.ranking import amount
 from ...reports.model import OK
 from ..shares import HALF, selected, shares
 from .statements import DOCUMENT

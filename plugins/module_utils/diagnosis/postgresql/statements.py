@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from ...common.lazy import LazyModule
 from ...health.model import DIAGNOSE, Check, Finding, NoData, Session, Threshold
 from ...health.reading import measured, single
-from ...health.systems.postgresql.ranking import duration, worst
 from ...health.systems.postgresql.server import MONITOR, Row, Server, hidden, settings, tenants_of
+from ...health.systems.ranking import duration, worst
 from ..shares import HALF, selected, shares
 
 if TYPE_CHECKING:

@@ -11,11 +11,13 @@ from typing import Any
 
 from ...clients.web import Answer
 from ...common.errors import Unreachable
+from ...common.lazy import LazyModule
 from ...reports.model import CRITICAL
 from ..model import Finding, NoData, Session
 from ..reading import json_of
 from . import expiry
 
+_parser = LazyModule("prometheus_client.parser")
 _WORDS = 200  # of an answer that is shown
 
 
@@ -32,6 +34,16 @@ def json_answer(answer: Answer) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise NoData(f"{answer.where} answered {answer.status} with a {type(found).__name__} where a JSON object was expected")
     return found
+
+
+def metrics(answer: Answer) -> dict[str, list[Any]]:
+    """The samples of each family, of metrics in Prometheus' text format. Raises NoData for anything else."""
+    if answer.status != 200 or answer.content_type != "text/plain":
+        raise unexpected(answer, "metrics (text)")
+    try:
+        return {family.name: family.samples for family in _parser.text_string_to_metric_families(answer.body.decode())}
+    except ValueError as error:
+        raise NoData(f"{answer.where} answered with metrics that cannot be read: {error}") from error
 
 
 def unexpected(answer: Answer, wanted: str) -> NoData:

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ....common.lazy import LazyModule
 from ...model import NoData, NotApplicable
-from ..answers import unexpected
+from ..answers import metrics
 from .increases import FIRST, before, keep, part
 from .service import Run, Service, direct
 
-_parser = LazyModule("prometheus_client.parser")
 REQUESTS, SECONDS, TENANTS = "leanvibe_http_requests", "leanvibe_http_request_seconds", "leanvibe_tenant_requests"
 START = "process_start_time_seconds"
 # What users call; health endpoints, pages and metrics are asked by machines.
@@ -36,32 +34,14 @@ class Window:
     tenants_failed: Mapping[str, float]
 
 
-Families = dict[str, Any]
-
-
-def families(session: Run) -> Families:
-    """All series, asked for once. Raises NoData."""
-
-    def read(service: Service) -> Families:
-        answer = direct(service).request("GET", "/metrics")
-        if answer.status != 200 or answer.content_type != "text/plain":
-            raise unexpected(answer, "metrics for Prometheus (text)")
-        try:
-            return {family.name: family.samples for family in _parser.text_string_to_metric_families(answer.body.decode())}
-        except ValueError as error:
-            raise NoData(f"{answer.where} answered with metrics that cannot be read: {error}") from error
-
-    return session.once("metrics", read)
-
-
 def samples(session: Run, name: str) -> Iterable[Any]:
     """The samples of a family. Raises NoData if it is not there."""
-    found = families(session)
+    found = session.once("metrics", lambda service: metrics(direct(service).request("GET", "/metrics")))
     if name not in found:
         raise NoData(
             f"{direct(session.client).base}/metrics has no series {name}: not the application's metrics, or other names (docs/runbooks/backend.md#metrics)"
         )
-    return found[name]  # type: ignore[no-any-return]
+    return found[name]
 
 
 def _read(session: Run) -> dict[str, Any]:

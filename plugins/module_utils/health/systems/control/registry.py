@@ -11,8 +11,8 @@ from typing import LiteralString
 from ....reports.model import DEGRADED, OK
 from ...model import Check, Finding, NoData, Session, Threshold
 from ...reading import reviewed
-from ..postgresql.ranking import duration
 from ..postgresql.server import Server
+from ..ranking import duration
 from .link import GRANTS, RUNBOOK, SYSTEM
 
 _MARK: LiteralString = "SELECT environment, kind FROM public.platform_mark"

@@ -13,10 +13,11 @@ from typing import Any
 
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Finding, NoData, NotApplicable, Threshold
+from ...reading import option
 from ..answers import json_answer, unexpected
 from . import server
 from .alerts import watchdog_of
-from .server import Run, Server, check, fine, listed, moment, option, own_figure
+from .server import Run, Server, check, fine, listed, moment, own_figure
 
 _ANYTHING = "whatever-7f3a90"  # what no silence means by name
 _SOON = timedelta(hours=1)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Finding, NoData, NotApplicable, Threshold
+from ...reading import option
 from .prometheus import runtime
 from .rules import groups
-from .server import WINDOW, WINDOW_SECONDS, Run, ask, check, clock, fine, moment, option, promql
+from .server import WINDOW, WINDOW_SECONDS, Run, ask, check, clock, fine, moment, promql
 
 _DAY = "max by (alertname, alertstate) (count_over_time(ALERTS[24h]))"
 _NOW = "ALERTS"

@@ -10,8 +10,9 @@ from typing import Any
 
 from ....reports.model import CRITICAL
 from ...model import Finding, NoData, Threshold
+from ...reading import option
 from . import server
-from .server import WINDOW, Run, ask, check, data_of, fine, option, own_figure, promql
+from .server import WINDOW, Run, ask, check, data_of, fine, own_figure, promql
 
 # What must not fail while samples are written and kept.
 _WRITES = ("wal_writes_failed", "wal_truncations_failed", "checkpoint_creations_failed", "head_truncations_failed", "compactions_failed", "reloads_failures")

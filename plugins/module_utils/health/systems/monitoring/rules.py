@@ -10,9 +10,9 @@ from typing import Any
 
 from ....reports.model import CRITICAL, DEGRADED, UNKNOWN
 from ...model import Finding, NoData, NotApplicable, Threshold
-from ...reading import reviewed
+from ...reading import option, reviewed
 from ..folding import told
-from .server import Run, ask, check, clock, data_of, metric_names, moment, option, promql
+from .server import Run, ask, check, clock, data_of, metric_names, moment, promql
 
 _PATH = "/api/v1/rules"
 

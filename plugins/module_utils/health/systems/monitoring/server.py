@@ -14,13 +14,11 @@ from urllib.parse import urlencode
 
 from ....clients.web import Answer, Web
 from ....common.errors import AccessDenied
-from ....common.lazy import LazyModule
 from ....reports.model import CRITICAL, OK
 from ...model import Check, Finding, NoData, Session, Threshold
 from ...reading import json_of, vector
-from ..answers import json_answer, unexpected, words
+from ..answers import json_answer, metrics, unexpected, words
 
-_parser = LazyModule("prometheus_client.parser")
 SYSTEM = "monitoring"
 PROMETHEUS, ALERTMANAGER = "prometheus", "alertmanager"
 METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -95,14 +93,7 @@ def own_figures(session: Run) -> dict[str, float]:
     """What the server says about itself (GET /metrics): metrics without labels. Asked for once. Raises NoData."""
 
     def read(server: Server) -> dict[str, float]:
-        answer = server.get("/metrics")
-        if answer.status != 200 or answer.content_type != "text/plain":
-            raise unexpected(answer, "metrics (text)")
-        try:
-            families = list(_parser.text_string_to_metric_families(answer.body.decode()))
-        except ValueError as error:
-            raise NoData(f"{answer.where} answered with metrics that cannot be read: {error}") from error
-        return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
+        return {sample.name: sample.value for samples in metrics(server.get("/metrics")).values() for sample in samples if not sample.labels}
 
     return session.once("metrics", read)
 
@@ -122,14 +113,6 @@ def moment(text: Any) -> datetime | None:
     except ValueError as error:
         raise NoData(f"{text!r} is no time") from error
     return None if at.year == 1 else at
-
-
-def option(session: Run, name: str, kind: type, default: Any) -> Any:
-    """An option of the inventory. Raises ValueError if it is of another kind."""
-    value = session.options.get(name, default)
-    if not isinstance(value, kind):
-        raise ValueError(f"the option {name} of the health checks must be a {kind.__name__}, not {value!r}")
-    return value
 
 
 def metric_names(names: Iterable[Any], name: str) -> list[str]:

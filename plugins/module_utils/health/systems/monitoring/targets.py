@@ -12,10 +12,10 @@ from typing import Any
 
 from ....reports.model import CRITICAL, DEGRADED, UNKNOWN
 from ...model import Finding, NoData, NotApplicable, Threshold
-from ...reading import reviewed
+from ...reading import option, reviewed
 from ...thresholds import is_number
 from ..folding import told
-from .server import Run, ask, check, clock, data_of, metric_names, moment, option, promql
+from .server import Run, ask, check, clock, data_of, metric_names, moment, promql
 
 _PATH = "/api/v1/targets?state=active"
 _REPORTED = '{__name__=~".+_exporter_last_scrape_error|node_textfile_scrape_error"}'

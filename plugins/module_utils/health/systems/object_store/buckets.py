@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from ....common.concurrency import each
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ...model import Finding, NotApplicable
+from ...reading import option
 from ..folding import told
-from .store import ENABLED, Driver, Run, check, names, option, there
+from .store import ENABLED, Driver, Run, check, names, there
 
 AT_ONCE = 8  # requests side by side
 COMPLIANCE = "COMPLIANCE"

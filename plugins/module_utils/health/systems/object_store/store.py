@@ -75,14 +75,6 @@ def there(session: Run, bucket: str) -> bool:
     return bucket in names(session).buckets or session.client.exists(bucket)
 
 
-def option(session: Run, name: str, kind: type, default: Any) -> Any:
-    """An option of the inventory. Raises ValueError if it is of another kind."""
-    value = session.options.get(name, default)
-    if not isinstance(value, kind):
-        raise ValueError(f"the option {name} of the health checks must be a {kind.__name__}, not {value!r}")
-    return value
-
-
 def denied(where: str, what: str) -> AccessDenied:
     """Our account may not ask this."""
     return AccessDenied(f"{where} does not let our account {what}")

@@ -12,8 +12,8 @@ from ...model import Check, Finding, NoData, Session, Threshold
 from ...reading import reviewed
 from .. import expiry
 from ..postgresql.certificate import findings
-from ..postgresql.ranking import duration, worst
 from ..postgresql.server import tenants_of
+from ..ranking import duration, worst
 from .console import GRANTS, RUNBOOK, SYSTEM, Console, databases, pools
 
 

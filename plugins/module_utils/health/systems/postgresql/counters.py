@@ -14,7 +14,7 @@ from ....common.errors import OpsError
 from ....common.lazy import LazyModule
 from ...model import LOWER, Check, Finding, NotApplicable, Session, Threshold
 from ...reading import single
-from .ranking import amount, duration
+from ..ranking import amount, duration
 from .server import MONITOR, RUNBOOK, Server, number, state
 
 psycopg = LazyModule("psycopg")

@@ -11,7 +11,7 @@ from typing import LiteralString
 from ....common.errors import OpsError
 from ...comparisons import finding
 from ...model import Check, Comparison, Finding, NoData, NotApplicable, Session, Side, Threshold
-from .ranking import duration
+from ..ranking import duration
 from .server import RUNBOOK, Server, state
 
 # The guides' alert (ReplicationLag) and the enterprise tier's recovery point objective.

@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 from ....reports.model import DEGRADED, OK
 from ...model import Check, Comparison, Finding, NotApplicable, Session, Side, Threshold
 from ...reading import reviewed
-from .ranking import amount, duration, worst
+from ..ranking import amount, duration, worst
 from .server import MONITOR, RUNBOOK, Server, only_primary, tenants_of
 
 MEBIBYTE = 2**20

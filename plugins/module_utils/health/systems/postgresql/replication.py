@@ -11,7 +11,7 @@ from typing import LiteralString
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ...model import Check, Finding, NotApplicable, Session, Threshold
 from ...reading import single
-from .ranking import amount, duration
+from ..ranking import amount, duration
 from .server import MONITOR, RUNBOOK, Server, hidden, number, only_primary, only_standby, settings
 
 MEBIBYTE = 2**20

@@ -11,7 +11,7 @@ from typing import LiteralString
 from ....reports.model import SKIPPED, UNKNOWN
 from ...model import Check, Finding, Session, Threshold
 from ...reading import reviewed
-from .ranking import worst
+from ..ranking import worst
 from .server import MONITOR, RUNBOOK, Server, only_primary, tenants_of
 
 # A sequence counts as its column's if the column owns it (serial, identity) or takes its default from it.

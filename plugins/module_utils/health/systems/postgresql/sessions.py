@@ -12,7 +12,7 @@ from typing import LiteralString
 
 from ...model import Check, Finding, Session, Threshold
 from ...reading import reviewed
-from .ranking import duration, worst
+from ..ranking import duration, worst
 from .server import MONITOR, RUNBOOK, Row, Server, hidden, number, only_primary, tenants_of
 
 _ACTIVITY: LiteralString = """

@@ -11,7 +11,7 @@ from typing import LiteralString
 from ....reports.model import CRITICAL, DEGRADED
 from ...model import Check, Finding, Session, Threshold
 from ...reading import reviewed
-from .ranking import amount
+from ..ranking import amount
 from .server import MONITOR, RUNBOOK, Row, Server, number
 
 GIBIBYTE = 2**30

@@ -12,7 +12,7 @@ from typing import LiteralString
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ...model import Check, Finding, NotApplicable, Session, Threshold
 from ...reading import single
-from .ranking import amount, duration
+from ..ranking import amount, duration
 from .server import MONITOR, RUNBOOK, Row, Server, only_primary, settings
 
 _SEGMENT = re.compile(r"[0-9A-F]{8}(?P<log>[0-9A-F]{8})(?P<segment>[0-9A-F]{8})(?:\.partial)?")

@@ -11,7 +11,7 @@ from typing import LiteralString
 from ....common.lazy import LazyModule
 from ....reports.model import CRITICAL, DEGRADED, OK
 from ...model import Check, Finding, NotApplicable, Session, Threshold
-from .ranking import amount, duration, worst
+from ..ranking import amount, duration, worst
 from .server import MONITOR, RUNBOOK, Server, only_primary, settings, tenants_of
 
 psycopg = LazyModule("psycopg")

@@ -15,6 +15,7 @@ import postgresql_fakes
 import psycopg
 import pytest
 from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import OpsError
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems import ranking
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.postgresql import (
     CHECKS,
     COMPARISONS,
@@ -23,7 +24,6 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.postgr
     counters,
     heartbeat,
     indexes,
-    ranking,
     replication,
     sequences,
     server,
