@@ -60,7 +60,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Taken:
-    """What a dump holds. ``marker`` says at which point of the store's own time (LSN, transaction, replication offset), ``at`` at which of the clock's (UTC)."""
+    """What a dump holds. ``marker`` is the point in the store's own terms (LSN, transaction, replication offset), ``at`` the clock's (UTC)."""
 
     counts: Counts
     at: datetime

@@ -25,9 +25,14 @@ def test_what_was_written_is_read_and_only_its_owner_may(tmp_path: Path) -> None
 
 def test_half_a_member_is_none_and_can_be_written_again(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    with pytest.raises(RuntimeError), folder.writing("keys") as member:
-        member.write(b"half")
-        raise RuntimeError
+
+    def half() -> None:
+        with folder.writing("keys") as member:
+            member.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
     assert folder.names == []
     with folder.writing("keys") as member:
         member.write(b"whole")
