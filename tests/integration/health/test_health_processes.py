@@ -56,6 +56,8 @@ LINKS = (
     | at(f"{WEST}/redis", "replication_link")
     | at("control/redis", "replication_source")
 )
+# What an application that cannot reach its database may be late with.
+DATABASE = at(f"{WEST}/backend", "database", "database_response", "response", "websocket", "jobs", "worker") | at(f"{WEST}/pgbouncer", "pools")
 SERVERS = {
     "postgresql": Fault(
         (f"{WEST}/postgresql",),
@@ -69,7 +71,7 @@ SERVERS = {
     ),
     "neo4j": Fault((f"{WEST}/neo4j",), at("control/neo4j", "versions") | at(f"{WEST}/backend", "graph"), SCRAPED),
     "object_store": Fault((f"{WEST}/object_store",)),
-    "pgbouncer": Fault((f"{WEST}/pgbouncer",), at(f"{WEST}/backend", "database"), SCRAPED),
+    "pgbouncer": Fault((f"{WEST}/pgbouncer",), at(f"{WEST}/backend", "database"), DATABASE | SCRAPED),
     "backend": Fault((f"{WEST}/backend",), at("control/backend", "versions"), SCRAPED),
     "worker": Fault((), at(f"{WEST}/backend", "worker"), at(f"{WEST}/backend", "jobs") | at(f"{WEST}/postgresql", "heartbeat") | SCRAPED),
     "prometheus": Fault((), at(f"{WEST}/monitoring", *PROMETHEUS), at(f"{WEST}/monitoring", "delivery", "timestamps")),
@@ -138,7 +140,6 @@ def test_a_server_that_is_lost_is_found_and_nothing_else(platform: Platform, run
 
 
 # The ways into a region's systems that the application takes, and the replication between regions.
-DATABASE = at(f"{WEST}/backend", "database", "database_response", "response", "websocket", "jobs", "worker") | at(f"{WEST}/pgbouncer", "pools")
 WAYS = {
     ("backend", WEST, "cut"): Fault((f"{WEST}/backend",), at("control/backend", "versions"), SCRAPED),
     ("pgbouncer", WEST, "cut"): Fault((), at(f"{WEST}/backend", "database"), DATABASE | SCRAPED),
