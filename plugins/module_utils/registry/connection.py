@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..clients import postgresql
-from ..common.errors import OpsError, Unreachable
+from ..common.errors import AccessDenied, OpsError, Unreachable
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,6 +54,10 @@ def explain(params: Mapping[str, Any], error: psycopg.Error) -> OpsError:
     if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
         where = postgresql.address(params)
         return OpsError(f"The registry ({where}) lacks tables of this release: {error.diag.message_primary}. playbooks/tenants.yml brings it up to date.")
+    if isinstance(error, errors.InsufficientPrivilege):
+        where, what = postgresql.address(params), error.diag.message_primary
+        way_out = "leanvibe_ops_registry must own the registry; playbooks/health_reader.yml gives the account of the health checks what it needs."
+        return AccessDenied(f"The registry ({where}): {params['username']} lacks a right: {what}. {way_out}")
     return _without(postgresql.explain(params, error))
 
 

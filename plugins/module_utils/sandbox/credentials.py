@@ -22,6 +22,7 @@ POSTGRESQL_ROLES = (
     "leanvibe_health",
     "leanvibe_heartbeat",
     "leanvibe_registry",
+    "leanvibe_registry_health",
     "replication",
     "pgbouncer_auth",
 )
@@ -29,7 +30,8 @@ PGBOUNCER_USERS = ("pgbouncer_admin", "pgbouncer_health")
 REDIS_USERS = ("operations", "application", "health", "monitoring", "replication")
 # The key that signs tokens, the platform's accounts in the API, and what the passwords of the traffic's users are made from.
 BACKEND = ("signing_key", "probe", "provisioner", "traffic", "traffic_users")
-OBJECT_STORE_ACCOUNTS = ("root", "operations", "backups")
+# The account of the health checks (health) is made by the operation health_reader, as elsewhere.
+OBJECT_STORE_ACCOUNTS = ("root", "operations", "backups", "health")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...common.lazy import LazyModule
+from ...health_reader import registry
 
 if TYPE_CHECKING:
     import psycopg
@@ -21,7 +22,8 @@ else:
     sql = LazyModule("psycopg.sql")
 
 
-DATABASES = {"leanvibe": "leanvibe_owner", "leanvibe_ops": "leanvibe_registry"}
+REGISTRY = "leanvibe_ops"
+DATABASES = {"leanvibe": "leanvibe_owner", REGISTRY: "leanvibe_registry"}
 # attribute keywords of each role; a role without LOGIN has no password
 ROLES = {
     "leanvibe_owner": ("NOLOGIN",),
@@ -31,6 +33,7 @@ ROLES = {
     "leanvibe_health": ("LOGIN",),
     "leanvibe_heartbeat": ("LOGIN",),
     "leanvibe_registry": ("LOGIN",),
+    "leanvibe_registry_health": ("LOGIN",),
     "replication": ("LOGIN", "REPLICATION"),
     "pgbouncer_auth": ("LOGIN",),
 }
@@ -110,7 +113,17 @@ def inside(connection: psycopg.Connection[Any], database: str) -> list[str]:
         done.append(f"public in {database} closed for new objects")
     if database == "leanvibe":
         done += _application(connection)
+    if database == REGISTRY:
+        done += _registry(connection)
     return done
+
+
+def _registry(connection: psycopg.Connection[Any]) -> list[str]:
+    """What who looks at the registry may read: also the tables that migrations make later."""
+    role, owner = "leanvibe_registry_health", DATABASES[REGISTRY]
+    steps, changes = registry.rights(role, owner, registry.observe(connection, role, owner))
+    registry.apply(steps, connection)
+    return [f"{change.object} given" for change in changes]
 
 
 def _application(connection: psycopg.Connection[Any]) -> list[str]:

@@ -22,7 +22,6 @@ else:
 
 SYSTEM = "control"
 RUNBOOK = "runbooks/control.md"
-GRANTS = ("GRANT SELECT ON ALL TABLES IN SCHEMA public TO <role>",)
 
 
 def link(params: Mapping[str, Any]) -> Link[Server]:

@@ -13,7 +13,8 @@ from ...model import Check, Finding, NoData, Session, Threshold
 from ...reading import reviewed
 from ..postgresql.server import Server
 from ..ranking import duration
-from .link import GRANTS, RUNBOOK, SYSTEM
+from ..registry_rights import grants
+from .link import RUNBOOK, SYSTEM
 
 _MARK: LiteralString = "SELECT environment, kind FROM public.platform_mark"
 # A lease that nobody renews belongs to a run that died. The next run takes it over; until then its tenants are half-done.
@@ -80,7 +81,7 @@ REGISTRY: Check[Server] = Check(
     system=SYSTEM,
     query=_MARK,
     runbook=f"{RUNBOOK}#registry",
-    grants=GRANTS,
+    grants=grants("platform_mark"),
     run=_mark,
 )
 LEASES: Check[Server] = Check(
@@ -91,7 +92,7 @@ LEASES: Check[Server] = Check(
     runbook=f"{RUNBOOK}#leases",
     threshold=Threshold(degraded=6 * 3600, unit="s", source="longer than any operation on tenants takes"),
     variants={"expired": Threshold(degraded=900, unit="s", source="a lease lasts a minute; after 15 nobody comes back")},
-    grants=GRANTS,
+    grants=grants("lease_holders", "leases"),
     run=_leases,
 )
 RUNS: Check[Server] = Check(
@@ -100,6 +101,6 @@ RUNS: Check[Server] = Check(
     system=SYSTEM,
     query=" ".join(_RUNS.split()),
     runbook=f"{RUNBOOK}#runs",
-    grants=GRANTS,
+    grants=grants("lease_holders", "runs"),
     run=_runs,
 )

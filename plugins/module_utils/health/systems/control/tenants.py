@@ -12,7 +12,8 @@ from ....reports.model import DEGRADED, OK
 from ...model import Check, Finding, NotApplicable, Session
 from ...reading import single
 from ..postgresql.server import Server
-from .link import GRANTS, RUNBOOK, SYSTEM
+from ..registry_rights import grants
+from .link import RUNBOOK, SYSTEM
 
 _OBSERVED: LiteralString = """
 SELECT system, region, verdict, count(*) AS number, array_agg(tenant ORDER BY tenant) AS tenants
@@ -77,7 +78,7 @@ PROVISIONED: Check[Server] = Check(
     system=SYSTEM,
     query=" ".join(_OBSERVED.split()),
     runbook=f"{RUNBOOK}#tenants",
-    grants=GRANTS,
+    grants=grants("tenants", "tenant_systems"),
     run=_provisioned,
 )
 UNDECLARED: Check[Server] = Check(
@@ -86,7 +87,7 @@ UNDECLARED: Check[Server] = Check(
     system=SYSTEM,
     query=_KNOWN,
     runbook=f"{RUNBOOK}#undeclared",
-    grants=GRANTS,
+    grants=grants("tenants"),
     run=_undeclared,
 )
 SIGNUPS: Check[Server] = Check(
@@ -95,6 +96,6 @@ SIGNUPS: Check[Server] = Check(
     system=SYSTEM,
     query=" ".join(_NEW.split()),
     runbook=f"{RUNBOOK}#signups",
-    grants=GRANTS,
+    grants=grants("tenants"),
     run=_signups,
 )

@@ -16,7 +16,7 @@ from ...model import Check, NoData, Session, Threshold
 
 SYSTEM = "kubernetes"
 LONG = 10.0  # seconds for a list that grows with what runs in the cluster
-READER = "leanvibe-health-reader"  # the ClusterRole of roles/health_reader/files
+READER = "leanvibe-health-reader"  # the ClusterRole in rights.py
 Row = TypeVar("Row")
 
 NAMESPACES = Resource("v1", "Namespace", "namespaces", namespaced=False)

@@ -11,8 +11,10 @@ from ....clients.kubernetes import Object, Resource
 from .certificates import SECRETS_ROLE
 from .cluster import READER
 
+_GROUP = "rbac.authorization.k8s.io"
 CLUSTER_ROLE = Resource("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
 CLUSTER_ROLE_BINDING = Resource("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False)
+ROLE_BINDING = Resource("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 
 _RULES: tuple[dict[str, Any], ...] = (
     {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list"]},
@@ -47,12 +49,13 @@ def secrets_reader() -> Object:
     return _role(SECRETS_ROLE, _SECRETS, "reads every Secret of the cluster; the option tls_secrets does without")
 
 
-def binding(user: str) -> Object:
-    """Gives ``user`` the reader's rights."""
+def binding(name: str, kind: str = "User", namespace: str = "") -> Object:
+    """Gives a user, a group or a service account (which has a ``namespace``) the reader's rights."""
+    subject = {"kind": kind, "name": name, "namespace": namespace} if kind == "ServiceAccount" else {"apiGroup": _GROUP, "kind": kind, "name": name}
     return {
         "apiVersion": CLUSTER_ROLE_BINDING.api_version,
         "kind": CLUSTER_ROLE_BINDING.kind,
         "metadata": {"name": READER, "labels": {"app.kubernetes.io/managed-by": "leanvibe.ops"}},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": CLUSTER_ROLE.kind, "name": READER},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+        "roleRef": {"apiGroup": _GROUP, "kind": CLUSTER_ROLE.kind, "name": READER},
+        "subjects": [subject],
     }
