@@ -104,7 +104,7 @@ def plan(reader: Reader, owner: str, actual: Actual) -> Plan:
     return Plan(reader.name, [*statements, *more], [*changes, *differences])
 
 
-def rights(role: str, owner: str, actual: Actual) -> tuple[list[sql.Composable], list[Change]]:
+def rights(role: str, owner: str, actual: Actual) -> tuple[list[sql.Composed], list[Change]]:
     """What makes the role's rights exactly those that are wanted, and how they differ. Pure."""
     should = wanted(actual.database, actual.tables)
     missing, excess = sorted(should - actual.given), sorted(actual.given - should)
@@ -115,14 +115,15 @@ def rights(role: str, owner: str, actual: Actual) -> tuple[list[sql.Composable],
     return statements, [Change(f"rights of {role}", "update", ["rights"], {"too much": before}, {"lacking": after})]
 
 
-def _role(reader: Reader, actual: Actual) -> tuple[list[sql.Composable], list[str]]:
+def _role(reader: Reader, actual: Actual) -> tuple[list[sql.Composed], list[str]]:
     from psycopg import sql
 
     name = sql.Identifier(reader.name)
     if not actual.exists:
         # The server sees the verifier only, so that no log of its can hold the password.
         return [sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(verifier(str(reader.password))))], []
-    fields, words = [], []
+    fields: list[str] = []
+    words: list[sql.SQL | sql.Composed] = []
     if not actual.login:
         fields.append("login")
         words.append(sql.SQL("LOGIN"))
@@ -134,7 +135,7 @@ def _role(reader: Reader, actual: Actual) -> tuple[list[sql.Composable], list[st
     if not same:
         fields.append("password")
         words.append(sql.SQL("PASSWORD {}").format(sql.Literal(verifier(str(reader.password)))))
-    statements: list[sql.Composable] = [sql.SQL("ALTER ROLE {} {}").format(name, sql.SQL(" ").join(words))] if words else []
+    statements: list[sql.Composed] = [sql.SQL("ALTER ROLE {} {}").format(name, sql.SQL(" ").join(words))] if words else []
     for group in actual.groups:
         fields.append(f"member of {group}")
         statements.append(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(group), name))
@@ -145,7 +146,7 @@ def _words(kind: str, name: str, right: str) -> str:
     return f"{right} on tables of later releases" if kind == "DEFAULT" else f"{right} on {kind.lower()} {name}"
 
 
-def _place(kind: str, name: str) -> sql.Composable:
+def _place(kind: str, name: str) -> sql.Composed:
     from psycopg import sql
 
     return sql.SQL({"DATABASE": "DATABASE {}", "SCHEMA": "SCHEMA {}", "SEQUENCE": "SEQUENCE public.{}"}.get(kind, "TABLE public.{}")).format(
@@ -153,7 +154,7 @@ def _place(kind: str, name: str) -> sql.Composable:
     )
 
 
-def _grant(role: str, owner: str, kind: str, name: str, right: str) -> sql.Composable:
+def _grant(role: str, owner: str, kind: str, name: str, right: str) -> sql.Composed:
     from psycopg import sql
 
     if kind == "DEFAULT":
@@ -162,7 +163,7 @@ def _grant(role: str, owner: str, kind: str, name: str, right: str) -> sql.Compo
     return sql.SQL("GRANT {} ON {} TO {}").format(_right(right), _place(kind, name), sql.Identifier(role))
 
 
-def _revoke(role: str, owner: str, kind: str, name: str, right: str) -> sql.Composable:
+def _revoke(role: str, owner: str, kind: str, name: str, right: str) -> sql.Composed:
     from psycopg import sql
 
     if kind == "DEFAULT":
@@ -185,7 +186,7 @@ def _right(name: str) -> sql.SQL:
     return sql.SQL(_RIGHTS[name])
 
 
-def apply(steps: Sequence[sql.Composable], connection: psycopg.Connection[Any]) -> None:
+def apply(steps: Sequence[sql.Composed], connection: psycopg.Connection[Any]) -> None:
     """All in one transaction. Raises psycopg.Error."""
     if not steps:
         return
