@@ -98,5 +98,11 @@ CHECKS = (
         "s3:ListAllMyBuckets",
         threshold=Threshold(degraded=60, critical=600, unit="s", source="S3 refuses requests whose time is more than 15 min off"),
     ),
-    check("closed", "Are strangers refused?", _closed, "curl -s -o /dev/null -w '%{http_code}' ENDPOINT/BUCKET?list-type=2", ""),
+    check(
+        "closed",
+        "Are strangers refused?",
+        _closed,
+        "curl -s -o /dev/null -w '%{http_code}' ENDPOINT/BUCKET?list-type=2",
+        "s3:GetBucketPublicAccessBlock where the store is Amazon's",
+    ),
 )

@@ -126,6 +126,6 @@ CHECKS = (
         "Are backups safe from being deleted before their time?",
         _backups,
         "aws s3api get-object-lock-configuration --bucket BUCKET; aws s3api get-bucket-versioning --bucket BUCKET",
-        "s3:ListAllMyBuckets, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration",
+        "s3:ListAllMyBuckets, or s3:ListBucket on the buckets, s3:GetBucketVersioning and s3:GetBucketObjectLockConfiguration",
     ),
 )
