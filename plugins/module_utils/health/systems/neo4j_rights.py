@@ -15,5 +15,5 @@ GRANTS: tuple[LiteralString, ...] = (
     "GRANT SHOW CONSTRAINT ON DATABASE * TO $role",
     "GRANT SHOW SETTING dbms.security.auth_enabled ON DBMS TO $role",
     "GRANT SHOW SERVERS ON DBMS TO $role",
-    "GRANT EXECUTE ADMIN PROCEDURE dbms.queryJmx ON DBMS TO $role",
+    "GRANT EXECUTE PROCEDURE dbms.queryJmx ON DBMS TO $role",
 )

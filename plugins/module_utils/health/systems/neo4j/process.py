@@ -13,7 +13,7 @@ from ....reports.model import OK
 from ...model import LOWER, Check, Finding, NoData, Session, Threshold
 from .graph import SYSTEM, beans, metric, needs_enterprise
 
-_GRANTS = ("GRANT EXECUTE ADMIN PROCEDURE dbms.queryJmx ON DBMS TO <role>",)
+_GRANTS = ("GRANT EXECUTE PROCEDURE dbms.queryJmx ON DBMS TO <role>",)
 _MIB = 1024 * 1024
 # What each of Java's collectors calls the part of the heap in which things grow old.
 _OLD = ("Tenured Gen", "G1 Old Gen", "PS Old Gen", "ZGC Old Generation", "ZHeap", "Shenandoah")

@@ -98,6 +98,6 @@ FAILED = Check(
     query="CALL dbms.queryJmx('neo4j.metrics:*') (transaction.rollbacks_write, transaction.committed_write), twice",
     runbook="runbooks/neo4j.md#failed_transactions",
     threshold=Threshold(degraded=10, critical=50, unit="%", source="usual practice; some are rolled back on purpose, and deadlocks are tried again"),
-    grants=("GRANT EXECUTE ADMIN PROCEDURE dbms.queryJmx ON DBMS TO <role>",),
+    grants=("GRANT EXECUTE PROCEDURE dbms.queryJmx ON DBMS TO <role>",),
     run=_failed,
 )

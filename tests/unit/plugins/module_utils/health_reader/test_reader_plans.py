@@ -155,7 +155,7 @@ class TestRedis:
 
 class TestNeo4j:
     # As SHOW ROLE … PRIVILEGES AS COMMANDS writes them.
-    granted = frozenset(grant.replace("$role", "`health`").replace("ADMIN PROCEDURE ", "ADMIN PROCEDURES ") for grant in neo4j_rights.GRANTS)
+    granted = frozenset(grant.replace("$role", "`health`").replace("EXECUTE PROCEDURE ", "EXECUTE PROCEDURES ") for grant in neo4j_rights.GRANTS)
 
     def test_what_is_there_is_not_written(self) -> None:
         plan = neo4j.plan(HEALTH, "health", "neo4j", neo4j.Actual(self.granted, frozenset({"health"}), lets_in=True))
