@@ -16,7 +16,7 @@ from ..common.errors import OpsError
 from . import audit_queries as queries
 from . import catalogue
 from .audit_rules import Constraint, Evidence, Finding, Function, Policy, Relation, Role, Schema, judge
-from .names import PRIVATE, SCHEMAS, TABLES, TENANT_COLUMN
+from .names import CENSUS, PRIVATE, SCHEMAS, TABLES, TENANT_COLUMN
 
 if TYPE_CHECKING:
     import psycopg
@@ -45,8 +45,8 @@ class Audit:
 
 
 def observe(connection: psycopg.Connection[tuple[Any, ...]]) -> Evidence:
-    """Read everything, in nine queries; the account must see definitions (a member of pg_monitor or the owner). Raises OpsError without shared tables."""
-    names = {"column": TENANT_COLUMN, "schemas": list(SCHEMAS), "tables": TABLES, "private": PRIVATE}
+    """Read everything, in ten queries; the account must see definitions (a member of pg_monitor or the owner). Raises OpsError without shared tables."""
+    names = {"column": TENANT_COLUMN, "schemas": list(SCHEMAS), "tables": TABLES, "private": PRIVATE, "census": CENSUS}
 
     def read(query: LiteralString) -> list[tuple[Any, ...]]:
         return connection.execute(query, names).fetchall()
@@ -65,6 +65,7 @@ def observe(connection: psycopg.Connection[tuple[Any, ...]]) -> Evidence:
         roles={values[0]: Role(*values) for values in read(queries.ROLES)},
         database_grants=_pairs(read(queries.DATABASE)[0][0]),
         exemptions={(kind, name): reason for kind, name, reason in read(queries.EXEMPTIONS)},
+        census=frozenset((name, column, right) for name, column, right in read(queries.CENSUS)),
     )
 
 

@@ -57,10 +57,20 @@ SELECT n.nspname, pg_get_userbyid(n.nspowner)::text,
              FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a WHERE a.grantee <> n.nspowner)
 FROM pg_namespace n WHERE n.nspname !~ '^(pg_|information_schema$|tenant_)'
 """
+# Everything that the role that counts rows may do with relations: the relation, the column ('' for the whole), the right.
+CENSUS = """
+SELECT n.nspname || '.' || c.relname, g.attname, g.privilege_type
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (SELECT '' AS attname, a.grantee, a.privilege_type FROM aclexplode(c.relacl) a
+                    UNION ALL SELECT t.attname::text, e.grantee, e.privilege_type FROM pg_attribute t, aclexplode(t.attacl) e
+                    WHERE t.attrelid = c.oid AND NOT t.attisdropped) g
+WHERE pg_get_userbyid(g.grantee) = %(census)s
+"""
 ROLES = """
 SELECT r.rolname, r.rolsuper, r.rolbypassrls, r.rolcanlogin, r.rolcreaterole, r.rolcreatedb, r.rolreplication,
        ARRAY(SELECT pg_get_userbyid(m.roleid)::text FROM pg_auth_members m WHERE m.member = r.oid)
 FROM pg_roles r WHERE r.rolname ^@ 'leanvibe_' OR r.oid IN (SELECT relowner FROM pg_class) OR r.oid IN (SELECT proowner FROM pg_proc)
+   OR r.oid IN (SELECT m.member FROM pg_auth_members m WHERE pg_get_userbyid(m.roleid) = %(census)s)
 """
 DATABASE = """
 SELECT ARRAY(SELECT ARRAY[CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END, a.privilege_type]

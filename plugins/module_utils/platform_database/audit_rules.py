@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 from .names import (
     APPLICATION,
+    CENSUS,
+    CENSUS_FUNCTION,
+    CENSUS_POLICY,
     GATE,
+    HEALTH,
     HEARTBEAT,
     HEARTBEAT_TABLE,
     MIGRATIONS,
@@ -34,7 +38,7 @@ BOUND = (PUBLIC, APPLICATION, TENANTS, GATE)  # those who are kept to one tenant
 ROW_RIGHTS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 # TRUNCATE ignores row-level security; REFERENCES and TRIGGER let somebody probe or see rows. schema -> role -> rights that it may have.
 ALLOWED: Mapping[str, Mapping[str, frozenset[str]]] = {
-    TABLES: {APPLICATION: ROW_RIGHTS, GATE: ROW_RIGHTS, OPERATIONS: ROW_RIGHTS},
+    TABLES: {APPLICATION: ROW_RIGHTS, GATE: ROW_RIGHTS, OPERATIONS: ROW_RIGHTS, CENSUS: frozenset({"SELECT"})},
     SHARED: {TENANTS: ROW_RIGHTS},
     PRIVATE: {OPERATIONS: ROW_RIGHTS},
 }
@@ -46,6 +50,17 @@ SCHEMA_USERS: Mapping[str, frozenset[str]] = {
 # Of one table only.
 WRITERS: Mapping[str, Mapping[str, frozenset[str]]] = {HEARTBEAT_TABLE: {HEARTBEAT: frozenset({"SELECT", "INSERT", "UPDATE"})}}
 SESSION_TENANT = "SELECT r.tenant_id FROM leanvibe_private.tenant_roles AS r WHERE r.role_name = session_user"
+# How many rows each tenant has in a shared table, in a share of its pages; nothing else comes out of it, whatever it is called with.
+TENANT_ROWS = """
+BEGIN
+    IF percent < 100 THEN
+        RETURN QUERY EXECUTE format('SELECT t.tenant_id, count(*) FROM leanvibe.%I AS t TABLESAMPLE SYSTEM ($1) GROUP BY t.tenant_id', shared_table)
+            USING percent;
+    ELSE
+        RETURN QUERY EXECUTE format('SELECT t.tenant_id, count(*) FROM leanvibe.%I AS t GROUP BY t.tenant_id', shared_table);
+    END IF;
+END
+"""
 SAFE_PATH = "search_path=pg_catalog, pg_temp"
 # What a tenant may set in its session must not change, or print, the plans behind its views.
 PINS = frozenset({SAFE_PATH, "row_security=on", "enable_seqscan=off", "enable_indexscan=on", "debug_print_plan=off", "client_min_messages=warning"})
@@ -159,16 +174,18 @@ class Evidence:
     roles: Mapping[str, Role]
     database_grants: Grants
     exemptions: Mapping[tuple[str, str], str]
+    census: frozenset[tuple[str, str, str]] = frozenset()
 
 
 def judge(evidence: Evidence) -> list[Finding]:
     """Every missing protection, sorted. Pure. Empty means that all hold."""
-    rules = (_roles, _schemas, _relations, _policies, _constraints, _functions)
+    rules = (_roles, _schemas, _relations, _policies, _constraints, _functions, _census)
     return sorted({finding for rule in rules for finding in rule(evidence)}, key=lambda finding: (finding.rule, finding.object, finding.message))
 
 
 def _roles(evidence: Evidence) -> Iterator[Finding]:
-    for name in (OWNER, APPLICATION, TENANTS, GATE):
+    # Without the role that counts rows nobody counts them, which is no hole.
+    for name in (OWNER, APPLICATION, TENANTS, GATE, *(name for name in (CENSUS,) if name in evidence.roles)):
         role = evidence.roles.get(name)
         if role is None:
             yield Finding("role-missing", name, "the role does not exist; run the role leanvibe.ops.platform_database")
@@ -180,7 +197,7 @@ def _roles(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("role-powers", name, f"has {', '.join(powers)}, which it must not have")
         if role.login and name != APPLICATION:
             yield Finding("role-login", name, "can log in, but is a group or an owner only; ALTER ROLE … NOLOGIN")
-    allowed = {APPLICATION: set(), TENANTS: set(), GATE: {TENANTS}, OWNER: {GATE}}
+    allowed = {APPLICATION: set(), TENANTS: set(), GATE: {TENANTS}, OWNER: {GATE}, CENSUS: set()}
     for name, groups in allowed.items():
         # A tenant may admit others to its own role: that gives away its own rights only, and is taken back when the tenant is reconciled.
         found = {group for group in (evidence.roles[name].member_of if name in evidence.roles else ()) if not group.startswith(TENANT_PREFIX)}
@@ -257,6 +274,9 @@ def _policies(evidence: Evidence) -> Iterator[Finding]:
                 yield Finding("policy-missing", relation.object, f"has no policy {name} for {role}")
             else:
                 yield from _differences(relation.object, policy, role, rule)
+        name, (role, rule) = CENSUS_POLICY
+        if (policy := found.pop((relation.object, name), None)) is not None:
+            yield from _differences(relation.object, policy, role, rule, "r")
         name, (role, rule) = OPERATIONS_POLICY
         if ("policy", f"{relation.object}.{name}") in evidence.exemptions and (policy := found.pop((relation.object, name), None)) is not None:
             yield from _differences(relation.object, policy, role, rule)
@@ -266,14 +286,16 @@ def _policies(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("policy-extra", table, f"policy {name} lets more rows through; DROP POLICY it, or make it restrictive")
 
 
-def _differences(table: str, policy: Policy, role: str, rule: str) -> Iterator[Finding]:
+def _differences(table: str, policy: Policy, role: str, rule: str, command: str = "*") -> Iterator[Finding]:
+    written = None if command == "r" else rule
     if list(policy.roles) != [role]:
         yield Finding("policy-role", table, f"policy {policy.name} is for {', '.join(policy.roles)}, not {role}")
-    if not policy.permissive or policy.command != "*":
-        yield Finding("policy-command", table, f"policy {policy.name} is not a permissive one for all commands")
+    if not policy.permissive or policy.command != command:
+        wanted = "all commands" if command == "*" else "SELECT only"
+        yield Finding("policy-command", table, f"policy {policy.name} is not a permissive one for {wanted}")
     if policy.using != rule:
         yield Finding("policy-using", table, f"policy {policy.name} lets other rows be seen: USING {policy.using}")
-    if policy.check != rule:
+    if policy.check != written:
         yield Finding("policy-check", table, f"policy {policy.name} lets other rows be written: WITH CHECK {policy.check}")
 
 
@@ -318,3 +340,23 @@ def _functions(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("function-pins", name, f"its caller's settings reach its plans (lacks {missing}): they would tell how many rows others have")
         if not gate and ("function", name) not in evidence.exemptions:
             yield Finding("function-definer", name, f"runs with the rights of {function.owner} for {', '.join(callers)} and is not in {PRIVATE}.exemptions")
+
+
+def _census(evidence: Evidence) -> Iterator[Finding]:
+    """The one role that gets past row-level security without being an administrator: what keeps it to counting."""
+    for relation, column, right in sorted(evidence.census):
+        if column != TENANT_COLUMN or right != "SELECT" or not relation.startswith(f"{TABLES}."):
+            message = f"{CENSUS}, who sees every tenant's rows, has {right} on {column or 'all of it'}: it may have SELECT on {TENANT_COLUMN} only; REVOKE it"
+            yield Finding("census-right", relation, message)
+    for role in evidence.roles.values():
+        # Who makes roles may admit himself to any of them.
+        if CENSUS in role.member_of and role.name != MIGRATIONS and not (role.superuser or role.create_role):
+            yield Finding("census-member", role.name, f"is a member of {CENSUS} and sees what it sees; REVOKE {CENSUS} FROM {role.name}")
+    for function in evidence.functions:
+        if function.owner != CENSUS:
+            continue
+        name = f"{function.schema}.{function.name}"
+        if name != CENSUS_FUNCTION or not function.definer or function.source.strip() != TENANT_ROWS.strip() or SAFE_PATH not in function.settings:
+            yield Finding("census-function", name, f"runs as {CENSUS} and is not the function that counts, the way it was made; DROP FUNCTION it")
+        for grantee in sorted({grantee for grantee, _right in function.grants} - {HEALTH}):
+            yield Finding("census-caller", name, f"{grantee} may learn from it how many rows every tenant has; REVOKE EXECUTE … FROM {grantee}")

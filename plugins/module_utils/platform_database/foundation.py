@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..clients import postgresql
 from ..common.errors import OpsError
 from . import catalogue
-from .names import APPLICATION, GATE, HEALTH, HEARTBEAT, MIGRATIONS, MONITOR, OPERATIONS, OWNER, POOLER, TABLES, TENANTS, VARIABLE
+from .names import APPLICATION, CENSUS, GATE, HEALTH, HEARTBEAT, MIGRATIONS, MONITOR, OPERATIONS, OWNER, POOLER, TABLES, TENANTS, VARIABLE
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,6 +29,7 @@ ROLES: Mapping[str, Mapping[str, bool]] = {
     OPERATIONS: {"LOGIN": True, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": True},
     TENANTS: {"LOGIN": False, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
     GATE: {"LOGIN": False, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
+    CENSUS: {"LOGIN": False, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
     HEALTH: {"LOGIN": True, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
     HEARTBEAT: {"LOGIN": True, "SUPERUSER": False, "BYPASSRLS": False, "CREATEROLE": False, "CREATEDB": False, "REPLICATION": False},
 }
@@ -37,6 +38,8 @@ MEMBERSHIPS: Mapping[str, Mapping[str, bool]] = {
     OWNER: {MIGRATIONS: False},
     # The owner hands functions over to the gate.
     GATE: {OWNER: False},
+    # Migrations hand the function over to it. Not the owner: it would see every row then.
+    CENSUS: {MIGRATIONS: False},
     TENANTS: {GATE: False, OPERATIONS: True},
     MONITOR: {OPERATIONS: False, HEALTH: False},
     "pg_signal_backend": {OPERATIONS: False},

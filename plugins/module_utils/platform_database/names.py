@@ -12,6 +12,7 @@ OPERATIONS = "leanvibe_operations"  # provisions tenants
 TENANTS = "leanvibe_tenants"  # group of the tenants' own roles; bound by session_user
 GATE = "leanvibe_gate"  # runs the functions behind the tenants' views; bound as TENANTS
 POOLER = "pgbouncer_auth"  # looks up verifiers for PgBouncer
+CENSUS = "leanvibe_census"  # runs the function that counts rows by tenant; sees the column tenant_id of every row, and no other
 HEALTH = "leanvibe_health"  # looks at the health of it all, and writes nothing; a member of pg_monitor
 HEARTBEAT = "leanvibe_heartbeat"  # writes the row by which it is known how late standbys are
 MONITOR = "pg_monitor"
@@ -21,6 +22,7 @@ SHARED = "leanvibe_shared"  # the tenants' views of their rows in them
 PRIVATE = "leanvibe_private"  # which role is which tenant, what is exempt, revisions; no tenant may look in
 SCHEMAS = (TABLES, SHARED, PRIVATE)
 HEARTBEAT_TABLE = f"{PRIVATE}.heartbeat"
+CENSUS_FUNCTION = f"{PRIVATE}.tenant_rows"
 
 TENANT_COLUMN = "tenant_id"
 TENANT_PREFIX = "tenant_"
@@ -37,3 +39,5 @@ POLICIES = {
     "tenant": (TENANTS, TENANT_RULE),
 }
 OPERATIONS_POLICY = ("operations", (OPERATIONS, EVERY_ROW))
+# For SELECT only; what keeps rows closed all the same is that the role may read no other column than tenant_id.
+CENSUS_POLICY = ("census", (CENSUS, EVERY_ROW))

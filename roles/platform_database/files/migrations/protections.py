@@ -47,6 +47,27 @@ TENANT_POLICY = sql.SQL(
     " USING (tenant_id = (SELECT leanvibe_private.session_tenant()))"
     " WITH CHECK (tenant_id = (SELECT leanvibe_private.session_tenant()))"
 )
+CENSUS_POLICY = sql.SQL("CREATE POLICY census ON {table} FOR SELECT TO leanvibe_census USING (true)")
+CENSUS_FUNCTION = sql.SQL("""
+CREATE FUNCTION leanvibe_private.tenant_rows(shared_table name, percent real) RETURNS TABLE (tenant text, counted bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on SET lock_timeout = '2s' AS {body}
+""")
+CENSUS_BODY = """
+BEGIN
+    IF percent < 100 THEN
+        RETURN QUERY EXECUTE format('SELECT t.tenant_id, count(*) FROM leanvibe.%I AS t TABLESAMPLE SYSTEM ($1) GROUP BY t.tenant_id', shared_table)
+            USING percent;
+    ELSE
+        RETURN QUERY EXECUTE format('SELECT t.tenant_id, count(*) FROM leanvibe.%I AS t GROUP BY t.tenant_id', shared_table);
+    END IF;
+END
+"""
+UNCOUNTED = """
+SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'leanvibe'::regnamespace AND c.relkind IN ('r', 'p') AND c.relrowsecurity
+  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+  AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'census')
+ORDER BY 1
+"""
 ROWS_FUNCTION = sql.SQL("CREATE FUNCTION {function}() RETURNS TABLE ({types}) LANGUAGE sql STABLE SECURITY DEFINER {options} AS {body}")
 WRITE_FUNCTION = sql.SQL("CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER {options} AS {body}")
 WRITE_BODY = sql.SQL("""
@@ -104,6 +125,31 @@ def tenant_table(name: str, application: Sequence[str] = EVERYTHING) -> None:
         sql.SQL("GRANT {rights} ON {table} TO leanvibe_app"),
     ):
         execute(statement, table=table, rights=_words(application))
+    _counted(name)
+
+
+def _counted(name: str) -> None:
+    """Let the rows of a table be counted by tenant: who counts sees the column tenant_id, and nothing else of them."""
+    table = sql.Identifier("leanvibe", name)
+    execute(CENSUS_POLICY, table=table)
+    execute(sql.SQL("GRANT SELECT (tenant_id) ON {table} TO leanvibe_census"), table=table)
+
+
+def census() -> None:
+    """Make the function that counts rows by tenant for health checks, and let it count every table that there is under row-level security."""
+    for (name,) in _session().execute(UNCOUNTED).fetchall():
+        _counted(name)
+    execute(sql.SQL("GRANT USAGE ON SCHEMA leanvibe TO leanvibe_census"))
+    execute(CENSUS_FUNCTION, body=sql.Literal(CENSUS_BODY))
+    function = sql.SQL("leanvibe_private.tenant_rows(name, real)")
+    execute(sql.SQL("REVOKE ALL ON FUNCTION {function} FROM PUBLIC"), function=function)
+    execute(sql.SQL("GRANT EXECUTE ON FUNCTION {function} TO leanvibe_health"), function=function)
+    execute(sql.SQL("GRANT CREATE ON SCHEMA leanvibe_private TO leanvibe_census"))
+    # The owner is no member of the role, or it would see every row; leanvibe_migrations is, and reaches every row anyway.
+    execute(sql.SQL("RESET ROLE"))
+    execute(sql.SQL("ALTER FUNCTION {function} OWNER TO leanvibe_census"), function=function)
+    execute(sql.SQL("SET LOCAL ROLE leanvibe_owner"))
+    execute(sql.SQL("REVOKE CREATE ON SCHEMA leanvibe_private FROM leanvibe_census"))
 
 
 def tenant_view(name: str, hide: Sequence[str] = (), write: bool = False) -> None:

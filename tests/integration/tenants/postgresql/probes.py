@@ -55,6 +55,20 @@ PROBES = (
         DENIED,
     ),
     Probe(
+        "count everybody's rows",
+        (
+            "SELECT * FROM leanvibe_private.tenant_rows('users', 100)",
+            "SELECT * FROM leanvibe_private.tenant_rows('users'::name, 50::real)",
+            "SET ROLE leanvibe_census",
+            "SELECT tenant_id, count(*) FROM leanvibe.users GROUP BY 1",
+            "SELECT prosrc FROM pg_proc WHERE proname = 'tenant_rows'",
+            "CREATE FUNCTION mine() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM leanvibe.users'",
+            "ALTER FUNCTION mine() OWNER TO leanvibe_census",
+            "DROP FUNCTION mine()",
+        ),
+        DENIED,
+    ),
+    Probe(
         "insert for the other",
         (
             "INSERT INTO leanvibe_shared.projects (tenant_id, name) VALUES ('{b_id}', 'x')",

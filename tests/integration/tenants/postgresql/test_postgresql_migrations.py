@@ -26,7 +26,7 @@ def upgrade():
 '''
 DUE = "ALTER TABLE leanvibe.tasks ADD COLUMN due date"
 # The last of the shipped revisions, and the first that a test adds.
-SHIPPED, ADDED = "0002", "0003"
+SHIPPED, ADDED = "0003", "0004"
 
 
 @pytest.fixture

@@ -104,6 +104,36 @@ def points_across(lab: Any, pair: Pair) -> bool:
         return fetch(session, "INSERT INTO leanvibe_shared.tasks (project_id, title) VALUES (%s, 'x')", project) is not None
 
 
+def health_reads(statement: str, *before: str) -> Leak:
+    """Who looks at the platform's health gets a value of B's, not only how many rows there are."""
+
+    def leak(lab: Any, pair: Pair) -> bool:
+        with lab.connect("leanvibe_health") as session:
+            for item in before:
+                fetch(session, item)
+            shown = repr(fetch(session, statement.format(b_id=pair[1]["id"])))
+        return "secretB9k" in shown or pair[1]["id"] in shown
+
+    return leak
+
+
+def census_reads(lab: Any, _pair: Pair) -> bool:
+    """The role that counts gets a value; migrations alone can become it."""
+    with lab.connect("leanvibe_migrations") as session:
+        session.execute("SET ROLE leanvibe_census")
+        session.execute("SET row_security = on")
+        return "secretB9k" in repr(fetch(session, "SELECT email FROM leanvibe.users"))
+
+
+def application_counts(lab: Any, pair: Pair) -> bool:
+    """The application learns how many rows each tenant has."""
+    with lab.as_application() as session:
+        return pair[1]["id"] in repr(fetch(session, "SELECT * FROM leanvibe_private.tenant_rows('users', 100)"))
+
+
+CENSUS = "leanvibe_private.tenant_rows(name, real)"
+
+
 @dataclass(frozen=True)
 class Mutation:
     """How to drop a protection and how to restore it, which rule must name it, and who then gets what."""
@@ -230,6 +260,43 @@ MUTATIONS = (
         "DROP FUNCTION leanvibe_shared.report()",
         "function-owner",
         tenant_reads("SELECT * FROM leanvibe_shared.report()"),
+    ),
+    Mutation(
+        "who counts reads one column",
+        "GRANT SELECT (email) ON leanvibe.users TO leanvibe_census",
+        "REVOKE SELECT (email) ON leanvibe.users FROM leanvibe_census",
+        "census-right",
+        census_reads,
+    ),
+    Mutation(
+        "the policy of who counts",
+        "ALTER POLICY census ON leanvibe.users TO leanvibe_census, leanvibe_app",
+        "ALTER POLICY census ON leanvibe.users TO leanvibe_census",
+        "policy-role",
+        application_does("SELECT * FROM users"),
+    ),
+    Mutation(
+        "who may have it counted",
+        f"GRANT EXECUTE ON FUNCTION {CENSUS} TO leanvibe_app; GRANT USAGE ON SCHEMA leanvibe_private TO leanvibe_app",
+        f"REVOKE EXECUTE ON FUNCTION {CENSUS} FROM leanvibe_app; REVOKE USAGE ON SCHEMA leanvibe_private FROM leanvibe_app",
+        "census-caller",
+        application_counts,
+    ),
+    Mutation(
+        "tenants have nothing counted",
+        f"GRANT EXECUTE ON FUNCTION {CENSUS} TO PUBLIC; GRANT USAGE ON SCHEMA leanvibe_private TO leanvibe_tenants",
+        f"REVOKE EXECUTE ON FUNCTION {CENSUS} FROM PUBLIC; REVOKE USAGE ON SCHEMA leanvibe_private FROM leanvibe_tenants",
+        "function-definer",
+        tenant_reads("SELECT * FROM leanvibe_private.tenant_rows('users', 100)"),
+    ),
+    Mutation(
+        "what is counted is counted only",
+        "CREATE FUNCTION leanvibe_private.more() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+        " AS 'SELECT tenant_id FROM leanvibe.users'; ALTER FUNCTION leanvibe_private.more() OWNER TO leanvibe_census;"
+        " GRANT EXECUTE ON FUNCTION leanvibe_private.more() TO leanvibe_health",
+        "DROP FUNCTION leanvibe_private.more()",
+        "census-function",
+        health_reads("SELECT * FROM leanvibe_private.more()"),
     ),
     Mutation(
         "unique within a tenant",

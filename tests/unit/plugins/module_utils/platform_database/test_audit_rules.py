@@ -14,6 +14,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.platform_database.aud
     PINS,
     SAFE_PATH,
     SESSION_TENANT,
+    TENANT_ROWS,
     Constraint,
     Evidence,
     Function,
@@ -35,6 +36,10 @@ REFERENCE = Constraint("reference", "leanvibe", "users", "leanvibe.users", "f", 
 TO_PLAN = Constraint("reference", "leanvibe", "users", "leanvibe.plans", "p", ("plan=plan",))
 IDENTITY = Function("leanvibe_private", "session_tenant", OWNER, True, (SAFE_PATH,), SESSION_TENANT, frozenset({("leanvibe_tenants", "EXECUTE")}))
 ROWS = Function("leanvibe_private", "users_rows", names.GATE, True, tuple(PINS), "SELECT", frozenset({("leanvibe_tenants", "EXECUTE")}))
+CENSUS = Function(
+    "leanvibe_private", "tenant_rows", names.CENSUS, True, (SAFE_PATH, "row_security=on"), TENANT_ROWS, frozenset({("leanvibe_health", "EXECUTE")})
+)
+COUNTED = Policy("leanvibe", "users", "census", True, "r", (names.CENSUS,), "true", None)
 LOOKUP = Function("pgbouncer", "user_lookup", "postgres", True, (), "…", frozenset({("pgbouncer_auth", "EXECUTE")}))
 SCHEMAS = [
     Schema("leanvibe", OWNER, frozenset({("leanvibe_app", "USAGE")})),
@@ -48,14 +53,16 @@ ROLES = {
     "leanvibe_app": replace(PLAIN, name="leanvibe_app", login=True),
     "leanvibe_tenants": replace(PLAIN, name="leanvibe_tenants"),
     "leanvibe_gate": replace(PLAIN, name="leanvibe_gate", member_of=("leanvibe_tenants",)),
-    "leanvibe_migrations": replace(PLAIN, name="leanvibe_migrations", login=True, bypass=True),
+    names.CENSUS: replace(PLAIN, name=names.CENSUS),
+    "leanvibe_migrations": replace(PLAIN, name="leanvibe_migrations", login=True, bypass=True, member_of=(OWNER, names.CENSUS)),
+    "leanvibe_health": replace(PLAIN, name="leanvibe_health", login=True, member_of=("pg_monitor",)),
     "postgres": replace(PLAIN, name="postgres", superuser=True, bypass=True, login=True),
 }
 GREEN = Evidence(
     relations=[USERS, PLANS, VIEW, WINDOW],
-    policies=POLICIES,
+    policies=[*POLICIES, COUNTED],
     constraints=[KEY, REFERENCE, TO_PLAN],
-    functions=[IDENTITY, ROWS, LOOKUP],
+    functions=[IDENTITY, ROWS, CENSUS, LOOKUP],
     schemas=SCHEMAS,
     roles=ROLES,
     database_grants=frozenset({("leanvibe_tenants", "CONNECT"), ("leanvibe_operations", "CREATE")}),
@@ -64,6 +71,7 @@ GREEN = Evidence(
         ("reference", "leanvibe.users -> leanvibe.plans"): "price list",
         ("function", "leanvibe_private.session_tenant"): "identity",
     },
+    census=frozenset({("leanvibe.users", "tenant_id", "SELECT")}),
 )
 
 
@@ -72,7 +80,19 @@ def relations(changed: Relation, *, instead_of: Relation = USERS) -> dict[str, A
 
 
 def policies(**change: Any) -> dict[str, Any]:
-    return {"policies": [replace(POLICIES[0], **change), POLICIES[1]]}
+    return {"policies": [replace(POLICIES[0], **change), POLICIES[1], COUNTED]}
+
+
+def counted(**change: Any) -> dict[str, Any]:
+    return {"policies": [*POLICIES, replace(COUNTED, **change)]}
+
+
+def census(**change: Any) -> dict[str, Any]:
+    return {"functions": [IDENTITY, ROWS, replace(CENSUS, **change)]}
+
+
+def counts(*right: tuple[str, str, str]) -> dict[str, Any]:
+    return {"census": GREEN.census | set(right)}
 
 
 def functions(*more: Function, **change: Any) -> dict[str, Any]:
@@ -123,6 +143,27 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("policy-check", "leanvibe.users", policies(check=None)),
     ("policy-extra", "leanvibe.users", {"policies": [*POLICIES, replace(POLICIES[0], name="more", using="true")]}),
     ("policy-extra", "leanvibe.users", {"policies": [*POLICIES, replace(POLICIES[0], name="operations", roles=("leanvibe_operations",))]}),
+    ("policy-role", "leanvibe.users", counted(roles=(names.CENSUS, "leanvibe_app"))),
+    ("policy-role", "leanvibe.users", counted(roles=("leanvibe_health",))),
+    ("policy-command", "leanvibe.users", counted(command="*")),
+    ("policy-using", "leanvibe.users", counted(using="(tenant_id <> 'a')")),
+    ("policy-check", "leanvibe.users", counted(command="*", check="true")),
+    ("policy-extra", "leanvibe.plans", counted(table="plans")),
+    ("census-right", "leanvibe.users", counts(("leanvibe.users", "email", "SELECT"))),
+    ("census-right", "leanvibe.users", counts(("leanvibe.users", "", "SELECT"))),
+    ("census-right", "leanvibe.users", counts(("leanvibe.users", "tenant_id", "UPDATE"))),
+    ("census-right", "public.notes", counts(("public.notes", "tenant_id", "SELECT"))),
+    ("census-member", "leanvibe_health", roles("leanvibe_health", member_of=("pg_monitor", names.CENSUS))),
+    ("role-member", names.CENSUS, roles(names.CENSUS, member_of=("pg_read_all_data",))),
+    ("role-login", names.CENSUS, roles(names.CENSUS, login=True)),
+    ("role-bypasses", names.CENSUS, roles(names.CENSUS, bypass=True)),
+    ("census-function", "leanvibe_private.tenant_rows", census(source="SELECT 1")),
+    ("census-function", "leanvibe_private.tenant_rows", census(definer=False)),
+    ("census-function", "leanvibe_private.tenant_rows", census(settings=())),
+    ("census-function", "leanvibe_private.more_rows", census(name="more_rows")),
+    ("census-caller", "leanvibe_private.tenant_rows", census(grants=frozenset({("PUBLIC", "EXECUTE")}))),
+    ("census-caller", "leanvibe_private.tenant_rows", census(grants=frozenset({("leanvibe_app", "EXECUTE")}))),
+    ("function-definer", "leanvibe_private.tenant_rows", census(grants=frozenset({("leanvibe_tenants", "EXECUTE")}))),
     ("reference", "leanvibe.users", {"constraints": [replace(REFERENCE, columns=("boss=user_id",))]}),
     ("reference", "leanvibe.users", {"constraints": [replace(REFERENCE, columns=("tenant_id=other", "boss=tenant_id"))]}),
     ("reference", "leanvibe.plans", {"constraints": [replace(REFERENCE, table="plans", columns=("u=user_id",))]}),
@@ -173,6 +214,11 @@ def test_what_does_no_harm_is_not_reported() -> None:
     operations = Policy("leanvibe", "users", "operations", True, "*", ("leanvibe_operations",), "true", "true")
     assert judge(replace(GREEN, policies=[*POLICIES, restrictive])) == []
     assert judge(replace(GREEN, policies=[*POLICIES, operations], exemptions={**GREEN.exemptions, ("policy", "leanvibe.users.operations"): "why"})) == []
+    # Nobody counts: no hole, and no reason to let nobody in.
+    none = {name: role for name, role in ROLES.items() if name != names.CENSUS}
+    assert judge(replace(GREEN, policies=POLICIES, functions=[IDENTITY, ROWS, LOOKUP], census=frozenset(), roles=none)) == []
+    # Who makes roles may admit himself to any of them, whether he is a member now or not.
+    assert judge(replace(GREEN, **roles("postgres", member_of=(names.CENSUS,)))) == []
     # A tenant that admits the application to its own role gives away its own rights only; reconciling it takes them back.
     assert judge(replace(GREEN, **roles("leanvibe_app", member_of=("tenant_a",)))) == []
     assert judge(replace(GREEN, **functions(replace(HELPER, grants=frozenset({("leanvibe_operations", "EXECUTE")}))))) == []
