@@ -91,7 +91,7 @@ run:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.clients.object_store import CONNECTION
-from ..module_utils.diagnosis.object_store import in_depth
+from ..module_utils.diagnosis.object_store import IN_DEPTH
 from ..module_utils.health.arguments import HEALTH, run_from
 from ..module_utils.health.systems.object_store import CHECKS
 from ..module_utils.health.systems.object_store.link import link
@@ -102,8 +102,7 @@ def main() -> None:
     """Read the arguments, look, return what was found."""
     connection = {"type": "dict", "required": True, "options": CONNECTION}
     module = AnsibleModule(argument_spec={**HEALTH, "connection": connection}, supports_check_mode=True)
-    where = module.params["connection"]
-    run = run_from(module.params, SYSTEM, (*CHECKS, *in_depth(where)), link(where))
+    run = run_from(module.params, SYSTEM, (*CHECKS, *IN_DEPTH), link(module.params["connection"]))
     module.exit_json(changed=False, run=run.to_mapping())
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..clients.kubernetes import Object
-from ..health.model import DIAGNOSE, Check, Finding, Session
+from ..health.model import DIAGNOSE, Check, Finding, NotApplicable, Session
 from ..health.systems.kubernetes.cluster import READER, SYSTEM, Cluster, Run, space_of
 from ..health.systems.kubernetes.limits import QUOTAS
 from ..reports.model import OK
@@ -54,6 +54,8 @@ def quotas(session: Run) -> dict[str, dict[str, Use]]:
 
 def _share(session: Run) -> list[Finding]:
     every = {tenant: resources.get(_RESOURCE) for tenant, resources in quotas(session).items()}
+    if not any(every.values()):
+        raise NotApplicable(f"no tenant has a quota of {_RESOURCE} here, which is where the cluster says how much is reserved")
     taken = {tenant: use.used for tenant, use in every.items() if use is not None and use.used > 0}
     return shares(
         taken,
@@ -75,7 +77,7 @@ def _own(session: Run) -> Iterator[Finding]:
         message = f"{one}: {use.words} {name}"
         yield Finding(observed=round(share, 1), unit="%", verdict=OK, name=f"tenant/{one}/{name}", tenants=(one,), message=message)
     if not fullest:
-        yield Finding(observed=0, verdict=OK, message=f"{tenant or 'no tenant'} has no quota here")
+        raise NotApplicable(f"{tenant} has no quota here" if tenant else "no tenant has a quota here")
 
 
 def _check(name: str, question: str, run: Callable[[Session[Cluster]], object], **more: object) -> Check[Cluster]:

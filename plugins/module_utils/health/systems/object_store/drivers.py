@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -113,6 +113,18 @@ class Versitygw:
             raise NoData(f"{self.where} answered an unsigned request with status {answer.status}: neither let in nor refused")
         return "a request without a signature"
 
+    def sizes(self, bucket: str) -> Iterator[tuple[list[int], bool]]:
+        query = {"list-type": "2", "max-keys": "1000"}
+        while True:
+            root = self._client.request("GET", f"/{bucket}", query).xml()
+            if root.tag != "ListBucketResult":
+                raise NoData(f"{self.where} answered to a list of {bucket} with {root.tag}")
+            more = root.findtext("NextContinuationToken") if root.findtext("IsTruncated") == "true" else None
+            yield [int(one.findtext("Size") or 0) for one in root.iter("Contents")], bool(more)
+            if not more:
+                return
+            query["continuation-token"] = more
+
     def limit(self, seconds: float) -> None:
         self._client.timeout = seconds
 
@@ -180,6 +192,16 @@ class Amazon:
             block = {}
         missing = [name for name in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets") if not block.get(name)]
         return f"its public access block, which lacks {', '.join(missing)}" if missing else ""
+
+    def sizes(self, bucket: str) -> Iterator[tuple[list[int], bool]]:
+        arguments: dict[str, Any] = {"Bucket": bucket}
+        while True:
+            answer = self._client.call("list_objects_v2", **arguments)
+            more = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+            yield [int(one["Size"]) for one in answer.get("Contents") or []], bool(more)
+            if not more:
+                return
+            arguments["ContinuationToken"] = more
 
     def limit(self, seconds: float) -> None:
         """boto3 takes its time-outs when the client is made."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -54,6 +54,9 @@ class Driver(Protocol):
 
     def open_for(self, bucket: str) -> str:
         """How strangers get in, "" if they do not. "" as the bucket's name: the store itself."""
+
+    def sizes(self, bucket: str) -> Iterator[tuple[list[int], bool]]:
+        """The bytes of each object of a bucket, a thousand at a time, and whether more follow. Raises AccessDenied if the account may not list them."""
 
     def limit(self, seconds: float) -> None:
         """Bound the requests that follow."""
