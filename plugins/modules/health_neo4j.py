@@ -86,6 +86,7 @@ run:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.clients.neo4j import CONNECTION
+from ..module_utils.diagnosis.neo4j import IN_DEPTH
 from ..module_utils.health.arguments import HEALTH, run_from
 from ..module_utils.health.systems.neo4j import CHECKS
 from ..module_utils.health.systems.neo4j.graph import SYSTEM, link
@@ -94,7 +95,7 @@ from ..module_utils.health.systems.neo4j.graph import SYSTEM, link
 def main() -> None:
     connection = {"type": "dict", "required": True, "options": CONNECTION}
     module = AnsibleModule(argument_spec={**HEALTH, "connection": connection}, supports_check_mode=True)
-    run = run_from(module.params, SYSTEM, CHECKS, link(module.params["connection"]))
+    run = run_from(module.params, SYSTEM, (*CHECKS, *IN_DEPTH), link(module.params["connection"]))
     module.exit_json(changed=False, run=run.to_mapping())
 
 

@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from ..health.model import About
-from . import kubernetes, monitoring, object_store, postgresql, redis
+from . import kubernetes, monitoring, neo4j, object_store, postgresql, redis
 
-EVERYTHING: tuple[About, ...] = (*kubernetes.IN_DEPTH, *monitoring.IN_DEPTH, *object_store.in_depth({}), *postgresql.IN_DEPTH, *redis.IN_DEPTH)
+EVERYTHING: tuple[About, ...] = (*kubernetes.IN_DEPTH, *monitoring.IN_DEPTH, *neo4j.IN_DEPTH, *object_store.IN_DEPTH, *postgresql.IN_DEPTH, *redis.IN_DEPTH)

@@ -53,6 +53,8 @@ _LONG = frozenset(
     {
         "kubernetes.tenant_share",
         "monitoring.tenant_requests",
+        "neo4j.tenant_nodes",
+        "neo4j.tenant_relationships",
         "postgresql.replication_round_trip",
         "postgresql.round_trip",
         "postgresql.tenant_rows",

@@ -21,12 +21,19 @@ def selected(session: Session[Any]) -> str:
 
 
 def shares(
-    taken: Mapping[str, float], whole: float, *, tenant: str, judged_from: float, words: Callable[[float], str], what: str, evidence: str = ""
+    taken: Mapping[str, float],
+    whole: float,
+    *,
+    tenant: str,
+    judged_from: float,
+    words: Callable[[float], str],
+    what: str,
+    evidence: Callable[[str], str] | None = None,
 ) -> list[Finding]:
     """One finding per tenant, the biggest share first: of ``tenant`` if one is diagnosed, else of the TOP.
 
-    ``taken`` is what each tenant takes, ``whole`` all that is taken, in one unit; ``words`` writes it. Less than ``judged_from`` is fine whatever
-    the share is. Where nothing at all is taken, that is said.
+    ``taken`` is what each tenant takes, ``whole`` all that is taken, in one unit; ``words`` writes it, and ``evidence`` is what there is to add
+    about a tenant. Less than ``judged_from`` is fine whatever the share is. Where nothing at all is taken, that is said.
     """
     if whole <= 0:
         return [Finding(observed=0, verdict=OK, message=f"nothing at all is taken {what}")]
@@ -43,7 +50,7 @@ def shares(
                 name=f"tenant/{one}",
                 tenants=(one,),
                 message=f"{one}: {words(value)} of {words(whole)} {what}; {place}",
-                evidence=evidence or None,
+                evidence=evidence(one) or None if evidence is not None else None,
             )
         )
     return found or [Finding(observed=0, verdict=OK, message=f"no tenant takes any of {words(whole)} {what}")]

@@ -21,15 +21,20 @@ EAST, WEST = "us-east-1", "us-west-2"
 Found = dict[tuple[str, str], str]
 
 
+def module_result(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What one call of a module returns; it must not fail."""
+    module = importlib.import_module(f"ansible_collections.leanvibe.ops.plugins.modules.{name}")
+    output = io.StringIO()
+    with patch_module_args(dict(arguments)), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+        module.main()
+    result = dict(json.loads(output.getvalue()))
+    assert not result.get("failed"), result
+    return result
+
+
 def look(system: str, region: str, connection: Mapping[str, Any], **arguments: Any) -> Run:
     """One call of the module of a system."""
-    module = importlib.import_module(f"ansible_collections.leanvibe.ops.plugins.modules.health_{system}")
-    output = io.StringIO()
-    given = {"region": region, "connection": dict(connection), **arguments}
-    with patch_module_args(given), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
-        module.main()
-    result = json.loads(output.getvalue())
-    assert not result.get("failed"), result
+    result = module_result(f"health_{system}", {"region": region, "connection": dict(connection), **arguments})
     secret = connection.get("password") or connection.get("secret_key")
     assert secret is None or len(secret) < 8 or secret not in json.dumps(result["run"])
     return Run.from_mapping(result["run"])

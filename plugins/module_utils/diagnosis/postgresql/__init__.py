@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...health.model import Check
 from ...health.systems.postgresql.server import Server
 from ..network import round_trip
-from . import indexes, locks, reads, sizes, statements
+from . import indexes, locks, reads, rows, sizes, statements
 
 IN_DEPTH: tuple[Check[Server], ...] = (
     round_trip("postgresql", lambda server: server.rows("SELECT 1 AS one"), "\\timing on; SELECT 1"),
@@ -19,5 +19,5 @@ IN_DEPTH: tuple[Check[Server], ...] = (
     reads.READS,
     reads.DELAY,
     sizes.SCHEMAS,
-    sizes.ROWS,
+    rows.ROWS,
 )

@@ -244,7 +244,7 @@ def _tenants(session: Session[Server]) -> Iterator[Finding]:
         judged_from=SLOW.degraded or 0.0,
         words=lambda value: f"{value:.3g} s an hour",
         what=f"of all statements {told.since}",
-        evidence=evidence,
+        evidence=lambda _tenant: evidence,
     )
 
 

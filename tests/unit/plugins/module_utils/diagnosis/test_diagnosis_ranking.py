@@ -208,7 +208,7 @@ def test_checks_in_depth_belong_to_diagnoses_only_and_only_read() -> None:
     assert {tuple(about.profiles) for about in in_depth.EVERYTHING} == {(DIAGNOSE,)}
     assert [about.id for about in in_depth.EVERYTHING if getattr(about, "writes", False)] == []
     assert {about.id for about in in_depth.EVERYTHING} <= {about.id for about in catalogue.everything()}
-    assert len(in_depth.EVERYTHING) == 22
+    assert len(in_depth.EVERYTHING) == 24
 
 
 def test_every_check_in_depth_has_its_chapter() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from ansible_collections.leanvibe.ops.plugins.module_utils.clients import object_store as client
 from ansible_collections.leanvibe.ops.plugins.module_utils.clients.web import Answer
 from ansible_collections.leanvibe.ops.plugins.module_utils.common.errors import OpsError
 from ansible_collections.leanvibe.ops.plugins.module_utils.diagnosis import kubernetes, monitoring, network, object_store, redis
@@ -18,6 +19,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.health.model import C
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.results import item
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.kubernetes.cluster import Space
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.monitoring.server import Server
+from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.object_store import drivers
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.redis.node import Info
 
 ABOUT: Check[Any] = Check(id="redis.x", question="?", system="redis", query="q", runbook="r", threshold=HALF, run=lambda _session: [])
@@ -255,14 +257,21 @@ QUOTAS = FakeCluster(
 def test_tenants_reservations_are_shares_of_all_tenants() -> None:
     check = named(kubernetes.IN_DEPTH, "kubernetes.tenant_share")
     assert of(check, QUOTAS)[0] == [("tenant/a", "degraded", 94.74), ("tenant/b", "ok", 5.26)]
-    assert of(check, FakeCluster())[0] == [("", "ok", 0)]
+    idle = FakeCluster(quota("tenant-a", requests_cpu=("0", "10")))
+    assert of(check, idle)[0] == [("", "ok", 0)]  # measured: nobody has reserved anything
+    for nothing in (FakeCluster(), FakeCluster(quota("tenant-a", pods=("1", "5")))):
+        with pytest.raises(NotApplicable, match=r"no tenant has a quota of requests\.cpu here"):
+            of(check, nothing)
 
 
 def test_a_tenants_own_quota_is_told_fullest_first_in_the_clusters_words() -> None:
     check = named(kubernetes.IN_DEPTH, "kubernetes.tenant_quota")
     assert of(check, QUOTAS)[0] == [("tenant/a/requests.cpu", "ok", 90.0), ("tenant/a/pods", "ok", 10.0), ("tenant/b/requests.cpu", "ok", 5.0)]
     assert of(check, QUOTAS, diagnosed_tenant="b")[0] == [("tenant/b/requests.cpu", "ok", 5.0)]
-    assert of(check, QUOTAS, diagnosed_tenant="c")[0] == [("", "ok", 0)]
+    with pytest.raises(NotApplicable, match="c has no quota here"):
+        of(check, QUOTAS, diagnosed_tenant="c")
+    with pytest.raises(NotApplicable, match="no tenant has a quota here"):
+        of(check, FakeCluster())
     session: Session[Any] = Session(QUOTAS, "kubernetes", "here", {"diagnosed_tenant": "b"})
     assert [found.message for found in check.run(session)] == ["b: 500m of 10 requests.cpu"]
 
@@ -270,44 +279,70 @@ def test_a_tenants_own_quota_is_told_fullest_first_in_the_clusters_words() -> No
 # Object store
 
 
-def test_objects_are_counted_for_one_tenant_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed: list[str] = []
+class FakeStore:
+    """Buckets of two pages; there are more of a big one."""
 
-    def pages(_connection: Any, bucket: str) -> Any:
-        listed.append(bucket)
+    def __init__(self) -> None:
+        self.listed: list[str] = []
+
+    def sizes(self, bucket: str) -> Any:
+        self.listed.append(bucket)
         yield [1024] * 3, True
         yield [2048], bucket == "tenant-big"
 
-    monkeypatch.setattr(object_store, "_pages", pages)
-    (check,) = object_store.in_depth({})
+
+def test_objects_are_counted_for_one_tenant_only() -> None:
+    store = FakeStore()
+    (check,) = object_store.IN_DEPTH
     with pytest.raises(NotApplicable, match="tenant_selection"):
-        of(check, None)
-    assert listed == []
-    assert of(check, None, diagnosed_tenant="a")[0] == [("tenant/a", "ok", 5120)]
-    session: Session[Any] = Session(None, "object_store", "here", {"diagnosed_tenant": "big"})
+        of(check, store)
+    assert store.listed == []
+    assert of(check, store, diagnosed_tenant="a")[0] == [("tenant/a", "ok", 5120)]
+    session: Session[Any] = Session(store, "object_store", "here", {"diagnosed_tenant": "big"})
     (found,) = check.run(session)
     assert found.message == "big: at least 4 objects, at least 5.0 KiB, the biggest 2.0 KiB"
 
 
-def test_an_answer_that_is_no_list_is_no_empty_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Store:
-        where = "the store"
+def listing(*sizes: int, following: str = "") -> bytes:
+    more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{following}</NextContinuationToken>" if following else "<IsTruncated>false</IsTruncated>"
+    contents = "".join(f"<Contents><Key>k</Key><Size>{size}</Size></Contents>" for size in sizes)
+    return f"<ListBucketResult>{more}{contents}</ListBucketResult>".encode()
 
-        def __enter__(self) -> Store:
-            return self
 
-        def __exit__(self, *_unused: object) -> None:
-            """Nothing to close."""
+class FakeS3:
+    """Answers one page after the other, on the connection that all checks share."""
 
-        def request(self, *_unused: object) -> Any:
-            from ansible_collections.leanvibe.ops.plugins.module_utils.clients import object_store as client
+    where, timeout = "the store", 5.0
 
-            return client.Answer(200, {}, b"<html/>")
+    def __init__(self, *bodies: bytes) -> None:
+        self.bodies, self.asked = list(bodies), list[dict[str, str]]()
 
-    monkeypatch.setattr(object_store, "connect", lambda *_unused: Store())
-    (check,) = object_store.in_depth({})
+    def request(self, _method: str, _path: str, query: Mapping[str, str]) -> Any:
+        self.asked.append(dict(query))
+        return client.Answer(200, {}, self.bodies.pop(0))
+
+
+def test_all_pages_of_a_bucket_are_listed() -> None:
+    s3 = FakeS3(listing(1, 2, following="next"), listing(3))
+    store = drivers.Versitygw(s3, "https://store.example", None)  # type: ignore[arg-type]
+    assert list(store.sizes("tenant-a")) == [([1, 2], True), ([3], False)]
+    assert [query.get("continuation-token") for query in s3.asked] == [None, "next"]
+
+
+def test_all_pages_of_amazons_bucket_are_listed() -> None:
+    class Boto:
+        def call(self, _operation: str, **arguments: Any) -> dict[str, Any]:
+            if "ContinuationToken" in arguments:
+                return {"Contents": [{"Size": 3}], "IsTruncated": False}
+            return {"Contents": [{"Size": 1}, {"Size": 2}], "IsTruncated": True, "NextContinuationToken": "next"}
+
+    assert list(drivers.Amazon(Boto(), "S3").sizes("tenant-a")) == [([1, 2], True), ([3], False)]  # type: ignore[arg-type]
+
+
+def test_an_answer_that_is_no_list_is_no_empty_bucket() -> None:
+    (check,) = object_store.IN_DEPTH
     with pytest.raises(OpsError, match="answered to a list of tenant-a with html"):
-        of(check, None, diagnosed_tenant="a")
+        of(check, drivers.Versitygw(FakeS3(b"<html/>"), "https://store.example", None), diagnosed_tenant="a")  # type: ignore[arg-type]
 
 
 def test_nobody_is_diagnosed_unless_it_is_said() -> None:
