@@ -44,7 +44,13 @@ options:
         type: str
         required: true
       token:
-        description: Sent to both as a bearer token, where what stands before them wants one.
+        description: Sent to both as a bearer token, where what stands before them wants one. Not together with O(connection.username).
+        type: str
+      username:
+        description: As whom to sign in at both (basic authentication), where they or what stands before them ask. Needs O(connection.password).
+        type: str
+      password:
+        description: The password of O(connection.username).
         type: str
       ca_file:
         description: Certificates of authorities to trust, in place of the system's.
@@ -101,9 +107,9 @@ run:
       elements: dict
       sample: [{id: monitoring.prometheus, place: us-east-1/monitoring, outcome: executed, seconds: 0.002, reason: ""}]
     facts:
-      description: What comparisons between regions need to know. There are none.
+      description: What is compared on the controller, here the clocks.
       type: dict
-      sample: {}
+      sample: {clock: {monitoring.prometheus_clock: 0.0}}
     seconds:
       description: How long all of it took.
       type: float
@@ -114,12 +120,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.diagnosis.monitoring import IN_DEPTH
 from ..module_utils.health.arguments import HEALTH
-from ..module_utils.health.systems.monitoring.link import CONNECTION, run
+from ..module_utils.health.systems.monitoring.link import CONNECTION, CONNECTION_RULES, run
 
 
 def main() -> None:
     """Read the arguments, look, return what was found."""
-    connection = {"type": "dict", "required": True, "options": CONNECTION}
+    connection = {"type": "dict", "required": True, "options": CONNECTION, **CONNECTION_RULES}
     module = AnsibleModule(argument_spec={**HEALTH, "connection": connection}, supports_check_mode=True)
     module.exit_json(changed=False, run=run(module.params, IN_DEPTH))
 

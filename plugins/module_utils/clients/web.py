@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Mapping
@@ -39,6 +40,14 @@ class Answer:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def _basic(name: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
+
+
+class NotTrusted(Unreachable):
+    """There is somebody, whose certificate or TLS is not accepted. Nothing was sent."""
+
+
 class Web:
     """One address. ``seconds`` bounds each request as a whole and may be changed between them. Certificates must be signed by ``ca_file``, or else by whom
     the system trusts. ``pool`` is urllib3's."""
@@ -58,11 +67,14 @@ class Web:
         parts = urlsplit(self.base)
         return (str(parts.hostname), parts.port or 443) if parts.scheme == "https" else None
 
-    def request(self, method: str, path: str, body: object = None, token: str = "") -> Answer:
-        """Send one request; ``path`` may be a whole address elsewhere, ``body`` goes as JSON. Every status is an answer. Raises Unreachable, OpsError."""
+    def request(self, method: str, path: str, body: object = None, token: str = "", login: tuple[str, str] | None = None) -> Answer:
+        """Send one request; ``path`` may be a whole address elsewhere, ``body`` goes as JSON. Every status is an answer. Raises Unreachable, OpsError.
+
+        ``token`` is sent as bearer token, or ``login`` (name, password) as basic authentication.
+        """
         headers = {"Accept": "application/json, */*;q=0.1"}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
-        headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {"Authorization": _basic(*login)} if login else {}
         url = path if "://" in path else self.base + path
         where = f"{method} {url}"
         began = time.monotonic()
@@ -78,7 +90,8 @@ class Web:
                 raise
             response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"{where}: {self._why(error)}") from error
+            kind = NotTrusted if isinstance(error, urllib3.exceptions.SSLError) else Unreachable
+            raise kind(f"{where}: {self._why(error)}") from error
         named = {name.lower(): value for name, value in response.headers.items()}
         return Answer(where, response.status, content, named, time.monotonic() - began)
 

@@ -18,6 +18,7 @@ from ..health.conclude import check_inputs, make, store_of
 from ..health.decision import decide
 from ..health.gathering import own
 from ..health.history import moment
+from ..health.majority import put_right
 from ..health.results import CONTROL
 from ..reports.health_html import render_health
 from ..reports.health_text import health_summary
@@ -119,8 +120,9 @@ def conclude(params: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report, keep the run, make the bundle if it is asked for; return what the module returns. Raises OpsError."""
     known = catalogue.everything()
     store = store_of(params)
+    params = put_right({**params, "questions": {one.id: one.question for one in known}})
     loaded = store.load(params["environment"], moment(params["started"]))
-    report, past = make({**params, "questions": {one.id: one.question for one in known}}, known, loaded)
+    report, past = make(params, known, loaded)
     told = Told.of(_with(report, _silent(report), params["fail_on"]), params)
     path = write(told.report, params["report_dir"], html=told.page)
     if not report.check_mode:

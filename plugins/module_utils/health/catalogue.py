@@ -29,7 +29,8 @@ SYSTEMS: tuple[Sequence[About], ...] = (
 
 # What the health run finds about itself. Cannot be waived.
 RUN, ENDPOINT, HISTORY, WAIVERS, SINKS = "health.run", "health.endpoint", "health.history", "health.waivers", "health.sinks"
-OURS = (RUN, ENDPOINT, HISTORY, WAIVERS, SINKS)
+CLOCK = "health.clock"
+OURS = (RUN, ENDPOINT, HISTORY, WAIVERS, SINKS, CLOCK)
 
 
 def everything(systems: Iterable[Sequence[About]] = SYSTEMS) -> list[About]:

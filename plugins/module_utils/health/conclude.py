@@ -20,7 +20,7 @@ from ..reports.junit import render_junit
 from ..reports.model import CHECK_VERDICTS, DEGRADED, SKIPPED, UNKNOWN, Insights, Item, Report
 from ..reports.prometheus import render_prometheus
 from ..reports.writer import PRIVATE, READABLE, now, put, target, write
-from . import catalogue, inputs, sinks
+from . import catalogue, inputs, majority, sinks
 from .comparisons import completed
 from .decision import NEWS, decide
 from .gathering import Gathered, gather, own
@@ -28,7 +28,7 @@ from .history import Assessment, FileStore, Loaded, Past, Store, assess, moment,
 from .history_registry import RegistryStore
 from .model import About, Comparison
 from .results import CONTROL, COULD_NOT_RUN, EXECUTED
-from .thresholds import is_number
+from .thresholds import is_number, with_overrides
 from .trends import days_to_full
 from .waivers import BAD, apply
 
@@ -131,7 +131,8 @@ def make(params: Mapping[str, Any], known: Sequence[About], loaded: Loaded) -> t
     """The report, and what the history is to keep of it. Raises InvalidInput for mistakes in the inputs, all at once."""
     given = inputs.read(params, known)
     _check_changes(params["changes"])
-    across = [about for about in known if isinstance(about, Comparison)]
+    ahead = params.get("ahead", 0.0)
+    across = with_overrides([about for about in known if isinstance(about, Comparison)], params["thresholds"])
     gathered = gather(json.loads(params["endpoints"]), params["expected"], given.selection, across)
     found = [*gathered.items, *_history_items(loaded)]
     # What is on the list again and again (waivers, history) is compared like any other finding.
@@ -150,10 +151,10 @@ def make(params: Mapping[str, Any], known: Sequence[About], loaded: Loaded) -> t
         run_id=params["run_id"],
         check_mode=params["check"],
         started=params["started"],
-        finished=now(),
+        finished=majority.back(now(), ahead),
         acting=False,
         items=[_item(item) for item in items],
-        notes=[*params["notes"], *notes],
+        notes=[*params["notes"], *notes, *([f"the times in this report are those of most systems' clocks, not of ours ({catalogue.CLOCK})"] if ahead else [])],
         insights=insights,
     )
     # A place that said nothing this time keeps its older reading; a reading says itself when it was taken.
@@ -227,7 +228,7 @@ def conclude(params: Mapping[str, Any], known: Sequence[About] | None = None, st
     """
     known = catalogue.everything() if known is None else known
     store = store or store_of(params)
-    params = {**params, "questions": {about.id: about.question for about in known}}
+    params = majority.put_right({**params, "questions": {about.id: about.question for about in known}})
     loaded = store.load(params["environment"], moment(params["started"]))
     report, past = make(params, known, loaded)
     page = str(target(report, params["report_dir"]).with_suffix(".html"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..reports.model import UNKNOWN
-from . import catalogue, comparisons
+from . import catalogue, comparisons, majority
 from .history import Key
 from .model import Comparison
 from .results import CONTROL, COULD_NOT_RUN, EXECUTED, Done, Run
@@ -86,8 +86,8 @@ def gather(
         if COUNTERS in run.facts:
             gathered.counters[run.place] = run.facts[COUNTERS]
     compared, done = comparisons.compare(across, runs, expected, selection)
-    gathered.items += compared
-    gathered.checks += done
+    gathered.items, clock = majority.settle([*gathered.items, *compared], runs)
+    gathered.checks += [*done, *clock]
     if not any(one.outcome == EXECUTED for one in gathered.checks):
         message = "not one check was executed: nothing is known about the platform"
         gathered.items.append(own(catalogue.RUN, f"{CONTROL}/health", UNKNOWN, message, "playbooks/health.yml"))

@@ -5,35 +5,24 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.binaries import ensure, planning
-from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.binaries.cache import Cache, default_root
-from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.binaries.catalogue import select
+from extra_programs import program
 from playwright.sync_api import Browser, sync_playwright
 
 PROGRAM = "chromium-headless-shell"
 DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 375, "height": 720}
 
 
-def program() -> str:
-    """The browser's path; it is installed where it is missing. Raises MissingPrerequisites naming what cannot be."""
-    machine = planning.Machine(os.environ, Cache(default_root(os.environ)), Path("roles/sandbox/files/builds"))
-    plan = planning.plan(select([PROGRAM]), machine)
-    applied = ensure.apply(plan, machine)
-    return str(ensure.as_result(plan, machine, applied=applied)[PROGRAM]["path"])
-
-
 @contextmanager
 def started() -> Iterator[Browser]:
     # Its own sandbox needs rights that containers and root's sessions do not have; what it shows here is ours.
     with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=program(), chromium_sandbox=False)
+        browser = tool.chromium.launch(executable_path=program(PROGRAM), chromium_sandbox=False)
         try:
             yield browser
         finally:

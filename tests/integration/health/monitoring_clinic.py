@@ -14,7 +14,9 @@ import subprocess
 import threading
 import time
 import urllib.parse
+import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ import yaml
 from health_cluster import look
 from module_runs import eventually
 from receivers import free_port
+from wrong_clocks import Proxy
 
 WATCHDOG = {"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}}
 TARGET_DOWN = {"alert": "TargetDown", "expr": "up == 0", "for": "1s", "labels": {"severity": "critical"}}
@@ -59,11 +62,38 @@ class Exporter:
         self._server.server_close()
 
 
+@dataclass(frozen=True)
+class Door:
+    """Both servers speak TLS and ask for name and password, as their ``--web.config.file`` says."""
+
+    shown: Path
+    key: Path
+    username: str = "clinic"
+    password: str = "a-password-of-the-clinic"
+
+    @property
+    def connection(self) -> dict[str, str]:
+        """What the health check is given."""
+        return {"ca_file": str(self.shown), "username": self.username, "password": self.password}
+
+    def asking(self) -> dict[str, Any]:
+        """How Prometheus asks somebody behind it."""
+        return {"scheme": "https", "tls_config": {"ca_file": str(self.shown)}, "basic_auth": {"username": self.username, "password": self.password}}
+
+    def config(self) -> dict[str, Any]:
+        """The servers' file; its hash is that of the password (bcrypt)."""
+        tls = {"cert_file": str(self.shown), "key_file": str(self.key)}
+        return {"tls_server_config": tls, "basic_auth_users": {self.username: "$2b$04$NlLoxV7XLMRm4SYb1U33T.QdS0/xvjrM61As3tOTKFBAmzY1s7lnm"}}
+
+
 class Program:
     """One of the two servers."""
 
-    def __init__(self, argv: list[str], folder: Path, port: int) -> None:
-        self.url = f"http://localhost:{port}"
+    def __init__(self, argv: list[str], folder: Path, port: int, door: Door | None = None) -> None:
+        self.url = f"http{'s' if door else ''}://localhost:{port}"
+        # An expired certificate is what some tests are about.
+        self._pool = urllib3.PoolManager(cert_reqs="CERT_NONE")
+        self._headers = urllib3.make_headers(basic_auth=f"{door.username}:{door.password}") if door else {}
         self._log = (folder / "log").open("ab")
         self.process = subprocess.Popen([*argv, f"--web.listen-address=127.0.0.1:{port}"], stdout=self._log, stderr=self._log, cwd=folder)
 
@@ -71,7 +101,8 @@ class Program:
         return self.ask("GET", path).json()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        return urllib3.request(method, self.url + path, json=body, timeout=5, retries=False)
+        with warnings.catch_warnings(action="ignore", category=urllib3.exceptions.InsecureRequestWarning):
+            return self._pool.request(method, self.url + path, json=body, headers=self._headers, timeout=5, retries=False)
 
     def answers(self) -> bool:
         try:
@@ -89,31 +120,38 @@ class Program:
 class Clinic:
     """All three. ``prometheus_file`` and the like are their configurations, to be changed and read again."""
 
-    def __init__(self, data: Path, folder: Path) -> None:
+    def __init__(self, data: Path, folder: Path, door: Door | None = None) -> None:
+        self.door = door
         programs = json.loads((data / "binaries.json").read_text(encoding="utf-8"))
         self.folder = folder
         self.exporter = Exporter()
+        self.proxies: dict[str, Proxy] = {}
         ports = free_port(), free_port()
         self.scraped = {"app": self.exporter.port, "prometheus": ports[0], "alertmanager": ports[1]}
         self._alertmanager_port = ports[1]
         self.configure()
         self.rules([WATCHDOG, TARGET_DOWN])
         self.route([])
-        self.alertmanager = Program(
-            [programs["prometheus-alertmanager"], f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/am", "--cluster.listen-address="],
-            folder,
-            ports[1],
-        )
+        web = []
+        if door is not None:
+            self.write("web.yml", door.config())
+            web = [f"--web.config.file={folder}/web.yml"]
+        command = [programs["prometheus-alertmanager"], f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/am", "--cluster.listen-address="]
+        self.alertmanager = Program([*command, *web], folder, ports[1], door)
         arguments = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", "--rules.alert.resend-delay=1s")
-        self.prometheus = Program([programs["prometheus"], *arguments], folder, ports[0])
+        self.prometheus = Program([programs["prometheus"], *arguments, *web], folder, ports[0], door)
 
     def configure(self, **change: Any) -> None:
         """Write Prometheus' configuration."""
-        jobs = [{"job_name": name, "static_configs": [{"targets": [f"localhost:{port}"]}]} for name, port in self.scraped.items()]
+        asking = self.door.asking() if self.door else {}
+        jobs = [
+            {"job_name": name, "static_configs": [{"targets": [f"localhost:{port}"]}], **(asking if name != "app" else {})}
+            for name, port in self.scraped.items()
+        ]
         whole = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(self.folder / "rules.yml")],
-            "alerting": {"alertmanagers": [{"timeout": "1s", "static_configs": [{"targets": [f"localhost:{self._alertmanager_port}"]}]}]},
+            "alerting": {"alertmanagers": [{"timeout": "1s", "static_configs": [{"targets": [f"localhost:{self._alertmanager_port}"]}], **asking}]},
             "scrape_configs": jobs,
         }
         self.write("prometheus.yml", {**whole, **change})
@@ -159,14 +197,19 @@ class Clinic:
         self.until("count(up == 1) == 3")
         eventually(lambda: self.alertmanager.get("/api/v2/alerts"), "the Watchdog in Alertmanager")
 
+    def clock(self, name: str, ahead: float) -> None:
+        """One of the two is reached over somebody who tells another time."""
+        self.proxies[f"{name}_url"] = Proxy(getattr(self, name).url, ahead)
+
     def look(self, **change: Any) -> dict[str, Any]:
         connection = {"prometheus_url": self.prometheus.url, "alertmanager_url": self.alertmanager.url}
+        connection |= {name: proxy.url for name, proxy in self.proxies.items()} | (self.door.connection if self.door else {}) | change.pop("connection", {})
         # However many notifications are lost meanwhile: it is the same finding.
         arguments = {"options": OPTIONS, "thresholds": {"monitoring.notifications": {"critical": None}}, **change}
         return look("monitoring", region="us-east-1", connection=connection, **arguments)
 
     def end(self) -> None:
-        for part in (self.prometheus, self.alertmanager):
+        for part in (self.prometheus, self.alertmanager, *self.proxies.values()):
             part.end()
 
 
@@ -174,11 +217,11 @@ Do = Callable[[Clinic], Any]
 Found = set[tuple[str, str, str]]
 
 OF_PROMETHEUS = (
-    *("prometheus", "prometheus_config", "storage", "writes", "targets", "scrapes", "stale_data"),
+    *("prometheus_certificate", "prometheus", "prometheus_clock", "prometheus_config", "storage", "writes", "targets", "scrapes", "stale_data"),
     *("exporters", "rules", "rule_groups", "metrics", "alerts", "watchdog", "notifications"),
 )
 
-OF_ALERTMANAGER = ("alertmanager", "alertmanager_config", "alertmanager_cluster", "delivery", "silences")
+OF_ALERTMANAGER = ("alertmanager_certificate", "alertmanager", "alertmanager_clock", "alertmanager_config", "alertmanager_cluster", "delivery", "silences")
 
 
 def silent(checks: Iterable[str]) -> Found:
@@ -195,6 +238,13 @@ def _exporter_killed(clinic: Clinic) -> None:
 def _behind(clinic: Clinic) -> None:
     clinic.exporter.behind = 400
     clinic.until("time() - app_time_seconds > 300")
+
+
+def _ahead(clinic: Clinic) -> None:
+    """Prometheus, and so whoever is asked by it is behind."""
+    clinic.exporter.behind = 120
+    clinic.until("time() - app_time_seconds > 100")
+    clinic.clock("prometheus", 120)
 
 
 def _cannot_read(clinic: Clinic) -> None:
@@ -308,6 +358,8 @@ FAULTS: dict[str, tuple[Do, Found]] = {
     "alertmanager paused": (_stopped(signal.SIGSTOP), _DEAD_ALERTMANAGER),
     "prometheus killed": (_prometheus(signal.SIGKILL), silent(OF_PROMETHEUS)),
     "prometheus paused": (_prometheus(signal.SIGSTOP), silent(OF_PROMETHEUS)),
+    "prometheus' clock is ahead": (_ahead, {("prometheus_clock", "", "critical"), ("stale_data", "app_time_seconds/app/localhost", "degraded")}),
+    "alertmanager's clock is ahead": (lambda clinic: clinic.clock("alertmanager", 100), {("alertmanager_clock", "", "critical")}),
     "silence on everything": (lambda clinic: clinic.silence(600, "bob", ("alertname", ".+", True)), {("silences", "*", "critical")}),
     "own silence that ends": (lambda clinic: clinic.silence(20, "leanvibe.ops", ("job", "app", False)), {("silences", "*", "degraded")}),
     "silence of somebody": (lambda clinic: clinic.silence(20, "bob", ("job", "app", False)), set()),

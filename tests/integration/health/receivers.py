@@ -111,14 +111,15 @@ def vendor(shown: Path, key: Path) -> Iterator[Vendor]:
         server.server_close()
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost that is its own authority, and its key."""
+def certificate(folder: Path, hours: float = 24) -> tuple[Path, Path]:
+    """A certificate for localhost that is its own authority, and its key. It was issued an hour ago, or an hour before it ends."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(x509.random_serial_number())
-    made = made.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=1)).add_extension(names, critical=False)
+    made = made.not_valid_before(now - datetime.timedelta(hours=max(1, 1 - hours))).not_valid_after(now + datetime.timedelta(hours=hours))
+    made = made.add_extension(names, critical=False)
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     parts = (
         (made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), "mail.crt"),

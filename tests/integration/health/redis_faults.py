@@ -14,6 +14,7 @@ from typing import Any
 import redis
 from module_runs import EAST, WEST, eventually
 from redis_pair import MIB, Node, Pair
+from wrong_clocks import clock
 
 _BUSY = """
 local function microseconds() local now = redis.call('TIME') return now[1] * 1000000 + now[2] end
@@ -266,6 +267,24 @@ def another_primary(pair: Pair) -> Iterator[None]:
             other.stop()
 
 
+def wrong_clock(where: str, seconds: float) -> Callable[[Pair], Any]:
+    """A node that was started by another time of day."""
+
+    @contextmanager
+    def made(pair: Pair) -> Iterator[None]:
+        node: Node = getattr(pair, where)
+        try:
+            node.stop()
+            node.start(clock(seconds))
+            eventually(pair.whole, "the replication of the pair")
+            yield
+        finally:
+            node.stop()
+            node.start()
+
+    return made
+
+
 FAULTS = (
     Fault("no maxmemory", setting("primary", maxmemory=0), may("maxmemory@east", "settings@west")),
     Fault("a store that evicts", setting("replica", maxmemory_policy="allkeys-lru"), may("maxmemory_policy@west", "settings@west")),
@@ -292,5 +311,7 @@ FAULTS = (
     Fault("two primaries", promoted, may("role@west", "replicas@east")),
     Fault("a writable replica", setting("replica", replica_read_only="no"), may("role@west")),
     Fault("the link is down", link_down, may("replication_link@west", "replicas@east")),
+    Fault("the primary's clock is ahead", wrong_clock("primary", 120), may("clock@east")),
+    Fault("the replica's clock is behind", wrong_clock("replica", -120), may("clock@west")),
     Fault("another primary", another_primary, may("replication_source@west", "replicas@east")),
 )

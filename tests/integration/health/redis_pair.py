@@ -11,7 +11,7 @@ import secrets
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,11 @@ class Node:
         (folder / "redis.conf").write_text("".join(f"{name} {value}\n" for name, value in values), encoding="utf-8")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """``environment``: variables besides ours."""
+        given = {**os.environ, **(environment or {})}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([self.program, str(self.folder / "redis.conf")], stdout=log, stderr=log, cwd=self.folder)
+            self.process = subprocess.Popen([self.program, str(self.folder / "redis.conf")], stdout=log, stderr=log, cwd=self.folder, env=given)
         eventually(self.answers, f"Redis in {self.folder}")
 
     def stop(self) -> None:

@@ -16,7 +16,8 @@ import yaml
 from backend_faults import killed, process_of
 from health_cluster import look, told, verdicts
 from module_runs import eventually
-from monitoring_clinic import FAULTS, OF_PROMETHEUS, Clinic, Found, silent
+from monitoring_clinic import FAULTS, OF_ALERTMANAGER, OF_PROMETHEUS, Clinic, Door, Found, silent
+from receivers import certificate
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -33,20 +34,23 @@ def clinic(sandbox: dict[str, Any], tmp_path: Path) -> Iterator[Clinic]:
         made.end()
 
 
+WITHOUT_TLS = {("prometheus_certificate", "", "skipped"), ("alertmanager_certificate", "", "skipped")}
+
+
 def found(run: dict[str, Any]) -> Found:
     """Check, what follows the place in the subject, and verdict; ports and ids of silences, which nobody knows before, left out."""
     names = set()
     for (check, subject), verdict in verdicts(run).items():
         name = subject.partition("/monitoring")[2].lstrip("/").partition(":")[0]
         names.add((check, "*" if check == "silences" and name else name, verdict))
-    return names
+    return names - WITHOUT_TLS
 
 
 def test_nothing_is_found_where_nothing_is_wrong(clinic: Clinic) -> None:
     for _time in range(3):
         run = clinic.look()
-        assert verdicts(run) == {}, told(run)
-        assert {done["outcome"] for done in run["checks"]} == {"executed"}
+        assert found(run) == set(), told(run)
+        assert {done["id"] for done in run["checks"] if done["outcome"] != "executed"} == {f"monitoring.{name}" for name, _of, _verdict in WITHOUT_TLS}
     assert run["seconds"] < 3
 
 
@@ -67,7 +71,7 @@ def of_the_sandbox(run: dict[str, Any]) -> Found:
 def test_the_sandbox_is_watched_as_its_inventory_declares(region: str, sandbox: dict[str, Any]) -> None:
     run = watched(sandbox, region)
     assert of_the_sandbox(run) == set(), told(run)
-    assert {done["outcome"] for done in run["checks"]} == {"executed"}
+    assert {done["id"] for done in run["checks"] if done["outcome"] != "executed"} == {f"monitoring.{name}" for name, _of, _verdict in WITHOUT_TLS}
 
 
 NODE = {("metrics", name, "degraded") for name in ("node_cpu_seconds_total", "node_filesystem_avail_bytes", "node_memory_MemAvailable_bytes")}
@@ -121,3 +125,42 @@ def test_what_is_not_declared_is_skipped_and_too_few_peers_are_told(clinic: Clin
     assert found(run) == {("metrics", "", "skipped"), ("stale_data", "", "skipped")}
     run = clinic.look(options={"peers": 2, "watchdog": ""}, only=["monitoring.alertmanager_cluster", "monitoring.watchdog", "monitoring.delivery"])
     assert found(run) == {("alertmanager_cluster", "", "degraded"), ("watchdog", "", "skipped"), ("delivery", "", "skipped")}
+
+
+def closed(sandbox: dict[str, Any], folder: Path, **how: float) -> Clinic:
+    """Both servers behind TLS and a password."""
+    return Clinic(Path(sandbox["data"]), folder, Door(*certificate(folder, **how)))
+
+
+def test_servers_that_speak_tls_and_ask_for_a_password_are_looked_at_as_others(sandbox: dict[str, Any], tmp_path: Path) -> None:
+    clinic = closed(sandbox, tmp_path)
+    try:
+        clinic.well()
+        run = clinic.look()
+        assert found(run) == set(), told(run)
+        assert {done["outcome"] for done in run["checks"]} == {"executed"}
+        shown = [item for item in run["items"] if item["id"].endswith("_certificate")]
+        assert [(item["verdict"], item["unit"], "CN=localhost" in item["message"]) for item in shown] == [("ok", "% of its life", True)] * 2
+        # Who may not in is told which right is missing, and still how long the certificates last.
+        for given in ({"password": "another"}, {"username": None, "password": None}, {"username": None, "password": None, "token": "another"}):
+            run = clinic.look(connection=given)
+            assert found(run) == silent({*OF_PROMETHEUS, *OF_ALERTMANAGER} - {"prometheus_certificate", "alertmanager_certificate"})
+            unknown = [item["message"] for item in run["items"] if item["verdict"] == "unknown"]
+            assert all("a right is missing" in message and "leanvibe_ops_monitoring" in message for message in unknown), unknown
+            assert "another" not in told(run)
+    finally:
+        clinic.end()
+
+
+def test_a_certificate_that_is_not_accepted_is_what_is_told_and_nothing_is_sent(sandbox: dict[str, Any], tmp_path: Path) -> None:
+    clinic = closed(sandbox, tmp_path, hours=-0.5)
+    try:
+        for program in (clinic.prometheus, clinic.alertmanager):
+            eventually(program.answers, program.url)
+        run = clinic.look()
+        critical = {("prometheus_certificate", "", "critical"), ("alertmanager_certificate", "", "critical")}
+        rest = {*OF_PROMETHEUS, *OF_ALERTMANAGER} - {name for name, _of, _verdict in critical}
+        assert found(run) == critical | silent(rest), told(run)
+        assert {"expired" in item["message"] for item in run["items"]} == {True}
+    finally:
+        clinic.end()

@@ -80,10 +80,10 @@ def test_a_healthy_platform_is_called_that_and_nothing_tells_a_secret(run_playbo
 @pytest.mark.faults(sample=1)
 @pytest.mark.parametrize("traffic", [False, True], ids=["without traffic", "with traffic"])
 def test_a_healthy_platform_is_healthy_every_morning(run_playbook: Play, tmp_path: Path, request: pytest.FixtureRequest, traffic: bool) -> None:
-    """Twenty runs in a row with the whole catalogue, else two; each knows the one before."""
+    """Twenty runs in a row with the whole catalogue, else three; each knows the one before."""
     assert run_playbook("sandbox_up", extra_vars={"sandbox_traffic": traffic}).returncode == 0
     try:
-        for number in range(20 if request.config.getoption("--all-faults") else 2):
+        for number in range(20 if request.config.getoption("--all-faults") else 3):
             done = run_playbook("health", extra_vars={"report_dir": str(tmp_path), "health_connect_timeout": 20})
             found = report(tmp_path)
             assert (number, wrong(found), done.returncode) == (number, [], 0)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from platform_looks import Platform, bad
+from wrong_clocks import wrong
 
 pytestmark = pytest.mark.sandbox
 EAST, WEST = "us-east-1", "us-west-2"
@@ -41,10 +42,11 @@ class Fault:
 
 
 PROMETHEUS = (
-    "alerts", "exporters", "metrics", "notifications", "prometheus", "prometheus_config", "rule_groups", "rules", "scrapes", "stale_data", "storage", "targets",
+    "alerts", "exporters", "metrics", "notifications", "prometheus", "prometheus_certificate", "prometheus_clock",
+    "prometheus_config", "rule_groups", "rules", "scrapes", "stale_data", "storage", "targets",
     "watchdog", "writes",
 )  # fmt: skip
-ALERTMANAGER = ("alertmanager", "alertmanager_cluster", "alertmanager_config", "delivery", "silences")
+ALERTMANAGER = ("alertmanager", "alertmanager_certificate", "alertmanager_clock", "alertmanager_cluster", "alertmanager_config", "delivery", "silences")
 CLUSTER = at("control/kubernetes", "versions_differ")
 CONTROLLER = Fault((), at(f"{WEST}/kubernetes", "controllers"), at(f"{WEST}/kubernetes", "nodes_ready") | SCRAPED)
 EXPORTER = Fault((), at(f"{WEST}/monitoring", "metrics", "targets"), at(f"{WEST}/monitoring", "alerts", "notifications", "stale_data"))
@@ -164,3 +166,23 @@ def test_a_way_that_is_cut_or_slow_is_found_and_nothing_else(platform: Platform,
     given = {"component": way, "region": region, "fault": kind, "sandbox_latency_ms": 1500}
     assert run_playbook("sandbox_fault", extra_vars=given).returncode == 0
     _judge(platform, catalogue, f"{way} to {region}: {kind}", fault)
+
+
+# Each is started again by another time of day, and has none but its own clock by which it could be found.
+CLOCKS = (("postgresql", 120.0), ("postgresql", -120.0), ("redis", 120.0), ("neo4j", -120.0), ("backend", 120.0))
+
+
+@pytest.mark.faults(sample=1)
+@pytest.mark.usefixtures("well")
+@pytest.mark.parametrize(("component", "seconds"), CLOCKS)
+def test_a_server_whose_clock_is_wrong_is_found_and_nothing_else(
+    platform: Platform, sandbox: dict[str, Any], catalogue: Any, component: str, seconds: float
+) -> None:
+    """What the start itself disturbs is over after a while; what stays must be the clock, and only that."""
+    must = at(f"{WEST}/{component}", "clock")
+    with wrong(str(sandbox["data"]), f"{component}-{WEST}", seconds):
+        ends = time.monotonic() + 180
+        while (found := bad(platform.look())).keys() != must and time.monotonic() < ends:
+            time.sleep(3)
+        catalogue.judge(f"{component}: clock {seconds:+g} s", must, found, found)
+    assert set(found.values()) == {"critical"}

@@ -172,6 +172,11 @@ COMPONENTS: tuple[Component, ...] = (
         "chromium-headless-shell", "120.0", "BSD-3-Clause", DebianPackages(("chromium-headless-shell", "fonts-dejavu-core"), "/usr/bin"), Version(same=0),
         programs=(("chromium-headless-shell", "chromium-headless-shell"),), extra=True,
     ),
+    # Gives a server of the tests another time of day.
+    Component(
+        "faketime", "0.9", "GPL-2.0-only", DebianPackages(("faketime", "libfaketime"), "/usr/bin"),
+        Version(pattern=r"(\d+\.\d+)"), programs=(("faketime", "faketime"),), extra=True,
+    ),
 )  # fmt: skip
 
 # What runs Neo4j; found, never installed by us.

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from ....reports.model import CRITICAL, OK
+from ... import clocks
 from ...model import Finding, NotApplicable, Threshold
 from ...thresholds import judge
 from ..answers import certificate, failed, unexpected, words
@@ -71,6 +72,12 @@ def _certificate(session: Run) -> Iterator[Finding]:
     yield certificate(session, address, session.client.users.ca_file, session.client.users.seconds)
 
 
+def _clock(session: Run) -> Iterator[Finding]:
+    """Of a process if there is a way to one: what stands before them has a clock of its own."""
+    web = session.client.direct or session.client.users
+    yield clocks.asked(session, "backend.clock", lambda: web.request("GET", "/health").headers.get("date"), f"{web.base}/health")
+
+
 _SLOW = "guides: what one dependency takes, a request that needs it takes, too; API calls are promised at p95 within 200 ms (enterprise) or 500 ms (team)"
 NEEDS: dict[str, tuple[str, str, Threshold | None]] = {
     "db": ("database", "its database", None),
@@ -83,6 +90,7 @@ CHECKS = (
           "openssl s_client -connect HOST:443 -servername HOST </dev/null | openssl x509 -noout -enddate", THRESHOLD, variants=VARIANTS),
     check("up", "Does the application answer its users, and how soon?", _up, "curl -sS -i URL/health",
           Threshold(degraded=1, critical=3, unit="s", source="ours: it needs nothing for this answer; load balancers give up after some seconds")),
+    check("clock", "How far is the application's clock from ours?", _clock, "curl -sSI DIRECT_URL/health | grep -i '^date'; date -u", clocks.BY_HEADER),
     *(
         check(name, f"Does the application reach {what}, and how soon?", partial(_needs, path), f"curl -sS -i URL/health/{path}", limits, timeout=8.0)
         for path, (name, what, limits) in NEEDS.items()

@@ -14,9 +14,10 @@ from typing import Any
 from ....clients.kubernetes import Object, Plain, Resource
 from ....common.errors import OpsError, Unreachable
 from ....reports.model import CRITICAL, OK
-from ...model import Finding, NoData, NotApplicable, Threshold
+from ... import clocks
+from ...model import Check, Finding, NoData, NotApplicable, Threshold
 from ..folding import told
-from .cluster import NAMESPACES, Cluster, Run, check, listed, stamp
+from .cluster import NAMESPACES, SYSTEM, Cluster, Run, check, listed, stamp
 
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 API_SERVICES = Resource("apiregistration.k8s.io/v1", "APIService", "apiservices", namespaced=False)
@@ -64,6 +65,11 @@ def _latency(session: Run) -> Iterator[Finding]:
         session.client.api.get(NAMESPACES, None, "default")
         took.append(time.monotonic() - began)
     yield Finding(observed=round(statistics.median(took), 4), message=f"median of {_READS} reads of one object; the slowest took {max(took):.3f} s")
+
+
+def _clock(session: Run) -> Iterator[Finding]:
+    api = session.client.api
+    yield clocks.asked(session, f"{SYSTEM}.clock", lambda: api.plain("/version").date, f"{api.server}/version")
 
 
 def _lease(item: Object) -> tuple[str, str, str]:
@@ -130,7 +136,7 @@ def answers(cluster: Cluster, _seconds: float) -> None:
         raise OpsError(f"Kubernetes at {cluster.api.server} answers status {answer.status}")
 
 
-CHECKS = (
+CHECKS: tuple[Check[Cluster], ...] = (
     check("api_ready", "Is the API server ready, with everything that it needs?", _ready, "kubectl get --raw '/readyz?verbose'", "get on the path /readyz"),
     check(
         "api_latency",
@@ -139,6 +145,14 @@ CHECKS = (
         "time kubectl get namespace default",
         "get namespaces",
         threshold=Threshold(degraded=1, critical=5, unit="s", source="Kubernetes' own objective: 99 % of calls on one object take at most 1 s"),
+    ),
+    check(
+        "clock",
+        "How far is the API server's clock from ours?",
+        _clock,
+        "curl -sSI SERVER/version | grep -i '^date'; date -u",
+        "",
+        threshold=clocks.BY_HEADER,
     ),
     check(
         "controllers",

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ....reports.model import CRITICAL, DEGRADED
+from ... import clocks
 from ...model import Finding, NoData, NotApplicable, Threshold
 from ...reading import option
 from ..answers import json_answer, unexpected
@@ -24,15 +26,17 @@ _SOON = timedelta(hours=1)
 _ALERTS, _SILENCES = "/api/v2/alerts", "/api/v2/silences"
 
 
-def _status(session: Run) -> dict[str, Any]:
-    """What it says about itself, asked for once. Raises NoData if it is no Alertmanager."""
+def _status(session: Run) -> tuple[dict[str, Any], float | None]:
+    """What it says about itself, asked for once, and how far its clock is ahead of ours. Raises NoData if it is no Alertmanager."""
 
-    def read(alertmanager: Server) -> dict[str, Any]:
+    def read(alertmanager: Server) -> tuple[dict[str, Any], float | None]:
+        before = time.time()
         answer = alertmanager.get("/api/v2/status")
+        seconds = clocks.by_header(answer.headers.get("date"), before, time.time())
         found = json_answer(answer)
         if answer.status != 200 or not isinstance(found.get("cluster"), Mapping):
             raise unexpected(answer, "the status of an Alertmanager")
-        return found
+        return found, seconds
 
     return session.once("status", read)
 
@@ -52,7 +56,7 @@ def _config(session: Run) -> Iterator[Finding]:
 
 
 def _cluster(session: Run) -> Iterator[Finding]:
-    cluster = _status(session)["cluster"]
+    cluster = _status(session)[0]["cluster"]
     state, peers = str(cluster.get("status")), cluster.get("peers") or []
     wanted = option(session, "peers", int, 1)
     there = len(peers) if state != "disabled" else 1
@@ -64,13 +68,20 @@ def _cluster(session: Run) -> Iterator[Finding]:
         yield fine(f"{there} of {wanted} are together ({state})", there, unit="peers")
 
 
-def _clock(session: Run) -> datetime:
+def _time(session: Run) -> datetime:
     """What time it is for Alertmanager. Raises NoData."""
     answer = server.ready(session)
     try:
         return parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError) as error:
         raise NoData(f"{answer.where} does not say what time it is (no Date header)") from error
+
+
+def _clock(session: Run) -> Iterator[Finding]:
+    seconds = _status(session)[1]
+    if seconds is None:
+        raise NoData(f"{session.client.web.base} does not say what time it is (no Date header)")
+    yield clocks.seen(session, "monitoring.alertmanager_clock", seconds)
 
 
 def _delivery(session: Run) -> Iterator[Finding]:
@@ -83,7 +94,7 @@ def _delivery(session: Run) -> Iterator[Finding]:
     if not known:
         yield Finding(verdict=CRITICAL, message=f"{name}, which must always arrive, is not there: alerts do not come from Prometheus")
         return
-    age = max(0.0, (_clock(session) - max(known)).total_seconds())
+    age = max(0.0, (_time(session) - max(known)).total_seconds())
     yield Finding(observed=round(age, 1), message=f"{name} arrived {age:.0f} s ago")
 
 
@@ -109,7 +120,7 @@ def _words(silence: Mapping[str, Any]) -> str:
 def _silences(session: Run) -> Iterator[Finding]:
     active = [one for one in listed(session, _SILENCES) if one.get("status", {}).get("state") == "active"]
     own = option(session, "silences_by", list, ["leanvibe.ops"])
-    now = datetime.now(UTC)
+    now = _time(session)
     bad = 0
     for one in active:
         ends = moment(one.get("endsAt"))
@@ -128,12 +139,20 @@ def _silences(session: Run) -> Iterator[Finding]:
 
 
 CHECKS = (
+    server.certificate_check("alertmanager_certificate", "Alertmanager's", "ALERTMANAGER"),
     check("alertmanager", "Does Alertmanager answer, and is it ready?", _up, "curl -s ALERTMANAGER/-/ready", server.UP),
     check(
         "alertmanager_config",
         "Does Alertmanager work by the configuration that was written last?",
         _config,
         "curl -s ALERTMANAGER/metrics | grep alertmanager_config_last_reload_successful",
+    ),
+    check(
+        "alertmanager_clock",
+        "How far is Alertmanager's clock from ours?",
+        _clock,
+        "curl -si ALERTMANAGER/api/v2/status | grep -i '^date'; date -u",
+        clocks.BY_HEADER,
     ),
     check("alertmanager_cluster", "Are all Alertmanagers together?", _cluster, "curl -s ALERTMANAGER/api/v2/status"),
     check(

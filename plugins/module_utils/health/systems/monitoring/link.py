@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
-from ....clients.web import Web
+from ....clients.web import NotTrusted, Web
 from ...arguments import run_from
+from ...clocks import FACT
 from ...model import Check
 from ...results import Run
 from ...runner import Link
@@ -23,16 +25,21 @@ CONNECTION: dict[str, Any] = {
     "prometheus_url": {"type": "str", "required": True},
     "alertmanager_url": {"type": "str", "required": True},
     "token": {"type": "str", "no_log": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
     "ca_file": {"type": "path"},
 }
+CONNECTION_RULES: dict[str, Any] = {"required_together": [["username", "password"]], "mutually_exclusive": [["token", "username"]]}
 
 
 def link(url: str, connection: Mapping[str, Any]) -> Link[Server]:
     """The link to one of the servers."""
 
     def connect(seconds: float) -> Server:
-        server = Server(Web(url, seconds, connection.get("ca_file")), connection.get("token") or "")
-        server.web.request("GET", "/-/ready")  # any answer will do: what it says is a check's business
+        login = (str(connection["username"]), str(connection["password"])) if connection.get("username") else None
+        server = Server(Web(url, seconds, connection.get("ca_file")), connection.get("token") or "", login)
+        with suppress(NotTrusted):  # what is wrong with it the first check tells
+            server.web.request("GET", "/-/ready")  # any answer will do: what it says is a check's business
         return server
 
     return Link(connect=connect, answers=_answers, close=lambda server: server.web.close(), limit=_limit, loads=("urllib3", "prometheus_client.parser"))
@@ -54,4 +61,5 @@ def run(params: Mapping[str, Any], more: Sequence[Check[Server]] = ()) -> dict[s
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         first, second = pool.map(lambda part: run_from(params, SYSTEM, part[1], link(str(connection[part[0]]), connection)), parts)
     both = Run(SYSTEM, params["region"], first.items + second.items, first.checks + second.checks, seconds=max(first.seconds, second.seconds))
+    both.facts = {**first.facts, **second.facts, FACT: {**first.facts.get(FACT, {}), **second.facts.get(FACT, {})}}
     return both.to_mapping()

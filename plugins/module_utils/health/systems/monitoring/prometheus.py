@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....reports.model import CRITICAL
+from ... import clocks
 from ...model import Finding, NoData, Threshold
 from ...reading import option
 from . import server
@@ -39,6 +40,10 @@ def _config(session: Run) -> Iterator[Finding]:
         yield Finding(verdict=CRITICAL, message=f"the last reload of its configuration failed; it works by that of {told.get('lastConfigTime')}")
     else:
         yield fine(f"its configuration is that of {told.get('lastConfigTime')}")
+
+
+def _clock(session: Run) -> Iterator[Finding]:
+    yield clocks.seen(session, "monitoring.prometheus_clock", server.ahead(session)[1])
 
 
 def _size(session: Run) -> Finding:
@@ -88,7 +93,9 @@ def _writes(session: Run) -> Iterator[Finding]:
 
 
 CHECKS = (
+    server.certificate_check("prometheus_certificate", "Prometheus'", "PROMETHEUS"),
     check("prometheus", "Does Prometheus answer, and is it ready?", _up, "curl -s PROMETHEUS/-/ready", server.UP),
+    check("prometheus_clock", "How far is Prometheus' clock from ours?", _clock, f"{promql('time()')}; date -u +%s", clocks.THRESHOLD),
     check("prometheus_config", "Does Prometheus work by the configuration that was written last?", _config, "curl -s PROMETHEUS/api/v1/status/runtimeinfo"),
     check(
         "storage",

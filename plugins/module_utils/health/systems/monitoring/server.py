@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,9 +16,11 @@ from urllib.parse import urlencode
 from ....clients.web import Answer, Web
 from ....common.errors import AccessDenied
 from ....reports.model import CRITICAL, OK
-from ...model import Check, Finding, NoData, Session, Threshold
+from ... import clocks
+from ...model import Check, Finding, NoData, NotApplicable, Session, Threshold
 from ...reading import json_of, vector
-from ..answers import json_answer, metrics, unexpected, words
+from ..answers import certificate, json_answer, metrics, unexpected, words
+from ..expiry import THRESHOLD, VARIANTS
 
 SYSTEM = "monitoring"
 PROMETHEUS, ALERTMANAGER = "prometheus", "alertmanager"
@@ -29,33 +32,36 @@ WINDOW_SECONDS = 180
 
 @dataclass
 class Server:
-    """One of the two servers. ``token`` is sent with each request, if there is one."""
+    """One of the two servers. ``token``, or ``login`` (name, password), is sent with each request, if there is one."""
 
     web: Web
     token: str = ""
+    login: tuple[str, str] | None = None
 
     def get(self, path: str) -> Answer:
         """One answer, whatever it says. Raises AccessDenied, Unreachable."""
-        answer = self.web.request("GET", path, token=self.token)
+        answer = self.web.request("GET", path, token=self.token, login=self.login)
         if answer.status in (401, 403):
-            raise AccessDenied(f"{answer.where} refused us ({answer.status}): leanvibe_ops_monitoring.token is missing, or not one that may read")
+            given = "username and password" if self.login else "token"
+            raise AccessDenied(f"{answer.where} refused us ({answer.status}): the {given} of leanvibe_ops_monitoring is missing, wrong, or may not read")
         return answer
 
 
 Run = Session[Server]
 
 
+def _data(server: Server, path: str) -> Any:
+    answer = server.get(path)
+    told = json_answer(answer)
+    if answer.status != 200 or told.get("status") != "success" or "data" not in told:
+        raise NoData(f"{answer.where} answered {answer.status}: {told.get('error') or words(answer) or 'nothing'}")
+    return told["data"]
+
+
 def data_of(session: Run, path: str) -> Any:
     """What Prometheus' API says under ``data``, asked for once. Raises NoData for anything else."""
 
-    def ask(server: Server) -> Any:
-        answer = server.get(path)
-        told = json_answer(answer)
-        if answer.status != 200 or told.get("status") != "success" or "data" not in told:
-            raise NoData(f"{answer.where} answered {answer.status}: {told.get('error') or words(answer) or 'nothing'}")
-        return told["data"]
-
-    return session.once(path, ask)
+    return session.once(path, lambda server: _data(server, path))
 
 
 def ask(session: Run, expression: str) -> list[tuple[dict[str, str], float]]:
@@ -67,13 +73,25 @@ def ask(session: Run, expression: str) -> list[tuple[dict[str, str], float]]:
     return vector({"status": "success", "data": data}, expression)
 
 
+def ahead(session: Run) -> tuple[datetime, float]:
+    """What time it is for Prometheus, asked for once, and how many seconds that was ahead of ours."""
+
+    def read(server: Server) -> tuple[datetime, float]:
+        before = time.time()
+        data = _data(server, "/api/v1/query?query=time()")
+        after = time.time()
+        try:
+            there = float(data["result"][1])
+            return datetime.fromtimestamp(there, UTC), clocks.ahead(before, there, after, step=0.001)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise NoData(f"{server.web.base} does not say what time it is") from error
+
+    return session.once("time", read)
+
+
 def clock(session: Run) -> datetime:
     """What time it is for Prometheus: ages are measured by its clock, not by ours."""
-    data = data_of(session, "/api/v1/query?query=time()")
-    try:
-        return datetime.fromtimestamp(float(data["result"][1]), UTC)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise NoData(f"{session.client.web.base} does not say what time it is") from error
+    return ahead(session)[0]
 
 
 def listed(session: Run, path: str) -> list[dict[str, Any]]:
@@ -128,6 +146,14 @@ def ready(session: Run) -> Answer:
     return session.once("ready", lambda server: server.get("/-/ready"))
 
 
+def shown(session: Run) -> Iterable[Finding]:
+    """How long the server's certificate is good for. Raises NotApplicable without TLS."""
+    web = session.client.web
+    if web.tls is None:
+        raise NotApplicable("it is reached without TLS, as the inventory says (leanvibe_ops_monitoring)")
+    return [certificate(session, web.tls, web.ca_file, web.seconds)]
+
+
 def up(session: Run, name: str) -> Finding:
     """Whether the server is ready. Raises NoData for an answer that says neither."""
     answer = ready(session)
@@ -151,6 +177,12 @@ def check(name: str, question: str, run: Callable[[Run], Iterable[Finding]], que
     return Check(
         id=f"{SYSTEM}.{name}", question=question, system=SYSTEM, run=run, query=query, runbook=f"runbooks/{SYSTEM}.md#{name}", threshold=threshold, **more
     )
+
+
+def certificate_check(name: str, who: str, where: str) -> Check[Server]:
+    """It comes first: one that has expired is why nothing else can be asked."""
+    query = f"openssl s_client -connect {where} </dev/null | openssl x509 -noout -enddate"
+    return check(name, f"How long is {who} certificate good for?", shown, query, THRESHOLD, variants=VARIANTS)
 
 
 def promql(expression: str) -> str:

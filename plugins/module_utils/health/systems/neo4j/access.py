@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from ....clients.neo4j import SYSTEM_DATABASE, Neo4jClient
 from ....reports.model import CRITICAL, DEGRADED, OK
+from ... import clocks
 from ...model import Check, Finding, NoData, Session, Threshold
 from ...reading import reviewed, single
 from .graph import SYSTEM, component, needs_enterprise
@@ -44,10 +45,7 @@ def _clock(session: Session[Neo4jClient]) -> Iterator[Finding]:
     before = time.time()
     row = single(session.client.rows("RETURN datetime.realtime().epochMillis AS now"), "datetime.realtime()")
     after = time.time()
-    there = float(row["now"]) / 1000
-    # Between the two moments of ours, any time is right; the server's has steps of a millisecond.
-    off = max(before - there - 0.001, there - after, 0.0)
-    yield Finding(observed=round(off, 3), message=f"its clock is {'right' if off < 0.001 else f'{off:.3f} s off'}, as seen from here")
+    yield clocks.seen(session, "neo4j.clock", clocks.ahead(before, float(row["now"]) / 1000, after, step=0.001))
 
 
 def _databases(session: Session[Neo4jClient]) -> list[Finding]:
@@ -132,7 +130,7 @@ CLOCK = Check(
     system=SYSTEM,
     query="RETURN datetime.realtime()",
     runbook="runbooks/neo4j.md#clock",
-    threshold=Threshold(degraded=1, critical=30, unit="s", source="usual practice: hosts with NTP agree within milliseconds"),
+    threshold=clocks.THRESHOLD,
     run=_clock,
 )
 

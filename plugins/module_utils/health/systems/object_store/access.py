@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from ....common.errors import Unreachable
 from ....reports.model import CRITICAL
+from ... import clocks
 from ...model import Finding, NoData, NotApplicable, Threshold
 from .. import expiry
 from ..folding import told
@@ -28,7 +29,7 @@ def _clock(session: Run) -> Iterator[Finding]:
     ahead = names(session).skew
     if ahead is None:
         raise NoData(f"{session.client.where} says not what time it is (no Date header)")
-    yield Finding(observed=round(abs(ahead), 1), message=f"its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} ours, to the second")
+    yield clocks.seen(session, "object_store.clock", ahead)
 
 
 def _handshake(address: tuple[str, int], context: ssl.SSLContext, seconds: float) -> bytes:

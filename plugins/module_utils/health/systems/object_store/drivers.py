@@ -8,8 +8,6 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,20 +16,13 @@ from ....clients.aws import connect as connect_aws
 from ....clients.object_store import S3Client, S3Error
 from ....clients.object_store import connect as connect_s3
 from ....common.errors import Unreachable
+from ...clocks import by_header
 from ...model import NoData
 from .store import Driver, Lock, Names, denied
 
 _DAYS_OF_YEAR = 365
 _NO_LOCK = ("ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound", "NoSuchObjectLockConfiguration")
 _PAGES = 20  # of a thousand names each: an answer that never ends is no answer
-
-
-def skew(date: str | None) -> float | None:
-    """How many seconds the time of an HTTP header is ahead of ours, just now; None if it says none."""
-    try:
-        return (parsedate_to_datetime(date or "").astimezone(UTC) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
-        return None
 
 
 def _retention(mode: str | None, days: str | int | None, years: str | int | None) -> Lock:
@@ -52,12 +43,12 @@ class Versitygw:
     def names(self) -> Names:
         found: set[str] = set()
         query: dict[str, str] = {"max-buckets": "1000"}
-        began = time.monotonic()
+        before, began = time.time(), time.monotonic()
         seconds, ahead = 0.0, None
         for page in range(_PAGES):
             answer = self._client.request("GET", "/", query)
             if page == 0:
-                seconds, ahead = time.monotonic() - began, skew(answer.headers.get("Date"))
+                seconds, ahead = time.monotonic() - began, by_header(answer.headers.get("Date"), before, time.time())
             root = answer.xml()
             if root.tag != "ListAllMyBucketsResult":
                 raise NoData(f"{self.where} answered to GET / with {root.tag}, which is no list of buckets")
@@ -143,10 +134,10 @@ class Amazon:
         self._client = client
 
     def names(self) -> Names:
-        began = time.monotonic()
+        before, began = time.time(), time.monotonic()
         answer = self._client.call("list_buckets", MaxBuckets=1000)
         seconds = time.monotonic() - began
-        ahead = skew((answer.get("ResponseMetadata") or {}).get("HTTPHeaders", {}).get("date"))
+        ahead = by_header((answer.get("ResponseMetadata") or {}).get("HTTPHeaders", {}).get("date"), before, time.time())
         found = {str(bucket["Name"]) for bucket in answer.get("Buckets") or []}
         for _page in range(_PAGES):
             if not answer.get("ContinuationToken"):

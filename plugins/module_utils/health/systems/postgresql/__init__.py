@@ -9,6 +9,7 @@ from ...model import Check, Comparison
 from . import (
     availability,
     certificate,
+    clock,
     configuration,
     counters,
     heartbeat,
@@ -27,6 +28,7 @@ from .server import Server
 CHECKS: tuple[Check[Server], ...] = (
     availability.ROLE,
     availability.WRITABLE,
+    clock.CLOCK,
     heartbeat.HEARTBEAT,
     replication.STANDBYS,
     replication.RECEIVER,

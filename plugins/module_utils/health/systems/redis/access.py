@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from ....reports.model import CRITICAL, DEGRADED, OK
+from ... import clocks
 from ...model import Check, Finding, NoData, Session, Threshold
 from .node import MISCONFIGURED, SYSTEM, Node, grant, info
 
@@ -57,9 +58,7 @@ def _clock(session: Session[Node]) -> Iterator[Finding]:
     if not isinstance(answer, list) or len(answer) != 2:
         raise NoData("TIME was not answered with seconds and microseconds")
     there = float(str(answer[0])) + float(str(answer[1])) / 1e6
-    # Between the two moments of ours, any time is right.
-    off = max(before - there, there - after, 0.0)
-    yield Finding(observed=round(off, 3), message=f"its clock is {'right' if off < 0.001 else f'{off:.3f} s off'}, as seen from here")
+    yield clocks.seen(session, "redis.clock", clocks.ahead(before, there, after))
 
 
 UP = Check(

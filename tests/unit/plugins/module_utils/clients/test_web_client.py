@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import threading
 import time
@@ -82,6 +83,17 @@ def test_what_is_sent_and_what_comes_back(server: dict[str, Any]) -> None:
     assert (answer.status, answer.body, answer.content_type) == (503, b'{"a": 1}', "application/json")
     assert answer.where == f"POST {server['base']}/a"
     assert 0 < answer.seconds < 2
+    client.close()
+
+
+def test_name_and_password_are_sent_as_basic_authentication(server: dict[str, Any]) -> None:
+    server["answers"]["/a"] = plain(200, b"")
+    client = Web(server["base"], 2.0)
+    client.request("GET", "/a", login=("health", "pässword:1"))
+    client.request("GET", "/a")
+    given = [headers.get("Authorization") for _method, _path, headers, _body in server["asked"]]
+    assert given[1] is None
+    assert base64.b64decode(str(given[0]).removeprefix("Basic ")).decode() == "health:pässword:1"
     client.close()
 
 

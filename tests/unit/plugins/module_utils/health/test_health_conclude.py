@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,15 @@ def test_comparisons_use_the_facts_that_came_back(tmp_path: Path) -> None:
     assert [item["verdict"] for item in report["items"] if item["id"] == "redis.acl_parity"] == ["ok"]
     _result, report = perform_run(tmp_path, sides[0], expected={"redis": ["us-east-1", "us-west-2"]}, day=22)
     assert [item["verdict"] for item in report["items"] if item["id"] == "redis.acl_parity"] == ["unknown"]
+
+
+def test_thresholds_of_the_inventory_count_for_comparisons(tmp_path: Path) -> None:
+    lag = replace(PARITY, threshold=Threshold(degraded=30, unit="s", source="guide"), compare=lambda _sides: [Finding(observed=10)])
+    sides = [{**run(), "region": region, "facts": {"acl": []}} for region in ("us-east-1", "us-west-2")]
+    for thresholds, verdict in (({}, "ok"), ({"redis.acl_parity": {"degraded": 5}}, "degraded")):
+        given = params(tmp_path, *sides, expected={"redis": ["us-east-1", "us-west-2"]}, thresholds=thresholds)
+        report = json.loads(Path(conclude(given, [lag])["path"]).read_text(encoding="utf-8"))
+        assert [item["verdict"] for item in report["items"]] == [verdict]
 
 
 def test_the_next_run_gets_what_this_one_counted(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from typing import Any
 
 from ansible_collections.leanvibe.ops.plugins.module_utils.clients.web import Answer
@@ -69,6 +71,7 @@ class Application:
     tls: Any = None
     ca_file: Any = None
     seconds: float = 3.0
+    ahead: float | None = 0.0
     accounts: dict[str, str] = field(default_factory=dict)
     projects: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -81,7 +84,9 @@ class Application:
             raise answer
         if callable(answer):
             answer = answer(body)
-        return answer or self._answer(method, path, body, token)
+        answer = answer or self._answer(method, path, body, token)
+        date = {"date": formatdate(time.time() + self.ahead, usegmt=True)} if self.ahead is not None else {}
+        return replace(answer, headers={**answer.headers, **date})
 
     def _instead(self, asked: str) -> Any:
         found = [value for name, value in self.instead.items() if name == asked or (name.endswith("*") and asked.startswith(name[:-1]))]

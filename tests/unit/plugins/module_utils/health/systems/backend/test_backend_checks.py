@@ -90,6 +90,11 @@ def test_a_healthy_application_has_no_findings_and_keeps_nothing() -> None:
     assert run.facts["counters"]["metrics"]["answered"] == 1000
 
 
+@pytest.mark.parametrize(("ahead", "verdict"), [(0.0, "ok"), (-7.0, "degraded"), (120.0, "critical"), (None, "unknown")])
+def test_its_clock_is_compared_with_ours(ahead: float | None, verdict: str) -> None:
+    assert item(look(Application(ahead=ahead)), "clock")["verdict"] == verdict
+
+
 NEEDS = {"database": "db", "cache": "cache", "graph": "graph", "billing": "billing"}
 TIERS = ("enterprise", "team")
 OF_METRICS = ("latency", "errors", "tenant_errors", "active_tenants")

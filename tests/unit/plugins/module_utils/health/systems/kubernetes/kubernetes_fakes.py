@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from ansible_collections.leanvibe.ops.plugins.module_utils.clients.kubernetes import Plain, Resource
@@ -103,6 +105,7 @@ class Api:
     selectors: dict[str, str] = field(default_factory=dict)
     server: str = "https://api:6443"
     timeout: float = 5.0
+    ahead: float | None = 0.0
 
     def _count(self, what: str) -> None:
         self.asked[what] = self.asked.get(what, 0) + 1
@@ -130,6 +133,8 @@ class Api:
 
     def plain(self, path: str) -> Plain:
         self._count(path)
+        if path == "/version":
+            return Plain(200, "{}", formatdate(time.time() + self.ahead, usegmt=True) if self.ahead is not None else "")
         return self.metrics if path == "/metrics" else self.ready
 
     def serving_certificate(self) -> bytes | None:

@@ -487,7 +487,7 @@ def test_every_right_that_a_check_names_is_in_the_role_and_no_other() -> None:
     api = healthy()
     perform(api)
     used = {what.split("/")[0] if not what.startswith("/") else what.split("?")[0] for what in api.asked} - {"certificate", "secrets"}
-    assert (given - {"/version"}, verbs) == (used, {"get", "list"})
+    assert (given, verbs) == (used, {"get", "list"})
     assert "secrets" not in given
     assert rights.secrets_reader()["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]
 
@@ -563,3 +563,10 @@ def test_silence_is_unknown_for_every_check_that_meets_it() -> None:
     assert {name: verdict for name, verdict in wrong(run).items() if verdict != "unknown"} == {}
     assert {"nodes_ready", "nodes_pressure", "nodes_cordoned", "nodes_version"} == set(wrong(run))
     assert api.asked["nodes"] == 1
+
+
+@pytest.mark.parametrize(("ahead", "verdict"), [(0.0, "ok"), (-7.0, "degraded"), (120.0, "critical"), (None, "unknown")])
+def test_its_clock_is_compared_with_ours(ahead: float | None, verdict: str) -> None:
+    api = healthy()
+    api.ahead = ahead
+    assert said(perform(api, "clock"), "clock")["verdict"] == verdict

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems import
 from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.postgresql import (
     availability,
     certificate,
+    clock,
     counters,
     heartbeat,
     indexes,
@@ -90,10 +92,11 @@ def reading(**change: float) -> dict[str, float]:
 
 
 def primary() -> dict[str, Any]:
-    """The answers of a healthy primary, by query."""
+    """The answers of a healthy primary, by query; a function answers when it is asked."""
     return {
         server._STATE: [{"recovering": False, "version": 150018, "now": NOW, "started": NOW - 9e5}],
         server._SETTINGS: settings(),
+        clock._CLOCK: lambda: [{"now": time.time()}],
         availability._IDENTITY: [{"identifier": "7000000000000000001"}],
         availability._DEFAULTS: [],
         counters._COUNTERS: [{**reading(), "at": NOW, "hits": 2e6, "reads": 2e4}],
@@ -151,7 +154,7 @@ class Prepared(server.Server):
         answer = self.answers[query]
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer() if callable(answer) else answer
 
     def limit(self, seconds: float) -> None:
         self.limited = seconds

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ansible_collections.leanvibe.ops.plugins.module_utils.health.systems.postgr
     COMPARISONS,
     availability,
     certificate,
+    clock,
     counters,
     heartbeat,
     indexes,
@@ -343,3 +345,11 @@ def test_unarchived_is_counted_from_the_end_of_the_segment() -> None:
     row = archiver(archived="0000000200000001000000FF", position=float(2 * 2**32))
     assert storage.unarchived(row, SEGMENT) == 0.0
     assert storage.unarchived(archiver(archived="00000002.history"), SEGMENT) is None
+
+
+@pytest.mark.parametrize(("ahead", "verdict"), [(0.0, "ok"), (-2.0, "degraded"), (120.0, "critical"), (None, "unknown")])
+def test_its_clock_is_compared_with_ours(ahead: float | None, verdict: str) -> None:
+    """Its run tells the controller, which compares it with all others."""
+    run = look({clock._CLOCK: lambda: [{"now": None if ahead is None else time.time() + ahead}]}, only="postgresql.clock")
+    assert [item["verdict"] for item in run.items] == [verdict]
+    assert run.facts.get("clock", {}).get("postgresql.clock") == (None if ahead is None else pytest.approx(ahead, abs=0.5))
