@@ -138,6 +138,7 @@ class Clinic:
             web = [f"--web.config.file={folder}/web.yml"]
         command = [programs["prometheus-alertmanager"], f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/am", "--cluster.listen-address="]
         self.alertmanager = Program([*command, *web], folder, ports[1], door)
+        eventually(self.alertmanager.answers, self.alertmanager.url)  # or the first notifications are lost on a busy machine
         arguments = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", "--rules.alert.resend-delay=1s")
         self.prometheus = Program([programs["prometheus"], *arguments, *web], folder, ports[0], door)
 
@@ -204,6 +205,7 @@ class Clinic:
     def look(self, **change: Any) -> dict[str, Any]:
         connection = {"prometheus_url": self.prometheus.url, "alertmanager_url": self.alertmanager.url}
         connection |= {name: proxy.url for name, proxy in self.proxies.items()} | (self.door.connection if self.door else {}) | change.pop("connection", {})
+        connection = {name: value for name, value in connection.items() if value is not None}
         # However many notifications are lost meanwhile: it is the same finding.
         arguments = {"options": OPTIONS, "thresholds": {"monitoring.notifications": {"critical": None}}, **change}
         return look("monitoring", region="us-east-1", connection=connection, **arguments)
