@@ -12,7 +12,8 @@ from typing import Any
 
 from .model import Finding, NoData, Session, Threshold
 
-FACT = "clock"  # check -> seconds that its clock is ahead of ours
+Span = tuple[float, float]
+FACT = "clock"  # check -> between how many and how many seconds its clock is ahead of ours
 WHOLE_SECOND = 1.0
 
 THRESHOLD = Threshold(degraded=1, critical=30, unit="s", source="usual practice: hosts with NTP agree within milliseconds")
@@ -20,27 +21,29 @@ THRESHOLD = Threshold(degraded=1, critical=30, unit="s", source="usual practice:
 BY_HEADER = Threshold(degraded=5, critical=30, unit="s", source="usual practice: hosts with NTP agree within milliseconds; the header tells whole seconds")
 
 
-def ahead(before: float, there: float, after: float, step: float = 0.0) -> float:
-    """Seconds that a clock is ahead of ours (behind: below 0). What it told is right if it was so at any moment between our ``before`` and ``after``.
-
-    ``step`` is what it rounds down to.
-    """
-    if there > after:
-        return there - after
-    return min(0.0, there + step - before)
+def span(before: float, there: float, after: float, step: float = 0.0) -> Span:
+    """Between how many and how many seconds a clock is ahead of ours, that told the time between our ``before`` and ``after``, rounded down to ``step``."""
+    return there - after, there + step - before
 
 
-def by_header(date: str | None, before: float, after: float) -> float | None:
-    """``ahead`` by the header Date of an HTTP answer; None if it says no time."""
+def nearest(found: Span, other: float = 0.0) -> float:
+    """How many seconds it is ahead of ours (behind: below 0), or of a clock that is ``other`` ahead of ours; 0 if it may be the same."""
+    low, high = found
+    return low - other if low > other else min(0.0, high - other)
+
+
+def by_header(date: str | None, before: float, after: float) -> Span | None:
+    """``span`` by the header Date of an HTTP answer; None if it says no time."""
     try:
-        return ahead(before, parsedate_to_datetime(date or "").timestamp(), after, WHOLE_SECOND)
+        return span(before, parsedate_to_datetime(date or "").timestamp(), after, WHOLE_SECOND)
     except (TypeError, ValueError):
         return None
 
 
-def seen(session: Session[Any], check: str, seconds: float) -> Finding:
+def seen(session: Session[Any], check: str, found: Span) -> Finding:
     """The finding of a clock check, which its threshold judges; the controller is told."""
-    session.facts.setdefault(FACT, {})[check] = round(seconds, 3)
+    session.facts.setdefault(FACT, {})[check] = [round(edge, 3) for edge in found]
+    seconds = nearest(found)
     where = "right" if abs(seconds) < 0.001 else f"{abs(seconds):.3f} s {'ahead of' if seconds > 0 else 'behind'} ours"
     return Finding(observed=round(abs(seconds), 3), message=f"its clock is {where}, as seen from here")
 
@@ -49,7 +52,7 @@ def asked(session: Session[Any], check: str, ask: Callable[[], str | None], wher
     """``seen`` of whoever answers over HTTP: ``ask`` returns the header Date. Raises NoData if there is none."""
     before = time.time()
     date = ask()
-    seconds = by_header(date, before, time.time())
-    if seconds is None:
+    found = by_header(date, before, time.time())
+    if found is None:
         raise NoData(f"{where} says not what time it is (no Date header)")
-    return seen(session, check, seconds)
+    return seen(session, check, found)

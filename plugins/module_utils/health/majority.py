@@ -10,14 +10,13 @@ nobody can say which is wrong.
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from ..reports.model import OK, UNKNOWN
 from . import catalogue, clocks
-from .clocks import FACT
+from .clocks import FACT, Span, nearest
 from .history import FORMAT, moment
 from .model import About, Finding, Threshold
 from .results import CONTROL, Done, Run, item, outcome_of
@@ -36,19 +35,24 @@ OURS = About(
 )
 
 
-def _told(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[tuple[str, str], float]:
-    """(check, place) -> how far ahead of ours."""
-    return {(check, place): float(seconds) for place, fact in facts for check, seconds in fact.get(FACT, {}).items()}
+def _told(facts: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[tuple[str, str], Span]:
+    """(check, place) -> between what and what it is ahead of ours."""
+    return {(check, place): (float(found[0]), float(found[1])) for place, fact in facts for check, found in fact.get(FACT, {}).items()}
 
 
-def _middle(told: Mapping[Any, float]) -> tuple[float, int]:
-    """The clock that most are near, and how many are, ours among them."""
-    voices = [0.0, *told.values()]
-    middle = statistics.median_low(voices)
-    return middle, sum(abs(seconds - middle) <= TOGETHER for seconds in voices)
+def _middle(told: Mapping[Any, Span]) -> tuple[float, int]:
+    """The time that most clocks may tell, ours among them, seconds ahead of ours; and how many do. What they tell is as wide as they took to answer."""
+    voices = [(0.0, 0.0), *told.values()]
+
+    def agreement(time: float) -> tuple[int, float, float]:
+        away = [abs(nearest(found, time)) for found in voices]
+        return sum(seconds <= TOGETHER for seconds in away), -sum(min(seconds, TOGETHER) for seconds in away), -abs(time)
+
+    middle = max((edge for found in voices for edge in found), key=agreement)
+    return middle, agreement(middle)[0]
 
 
-def _wrong(told: Mapping[Any, float]) -> float | None:
+def _wrong(told: Mapping[Any, Span]) -> float | None:
     """How far ahead of most others ours is; 0 if it is one of them, None if there is no majority."""
     middle, near = _middle(told)
     if 2 * near <= len(told) + 1:
@@ -92,7 +96,7 @@ def settle(items: Sequence[dict[str, Any]], runs: Sequence[Run]) -> tuple[list[d
         return list(items), []
     middle, near = _middle(told)
     wrong = _wrong(told)
-    rest = [f"{place} {seconds:+.1f} s" for (_check, place), seconds in sorted(told.items()) if abs(seconds - middle) > TOGETHER]
+    rest = [f"{place} {nearest(found):+.1f} s" for (_check, place), found in sorted(told.items()) if abs(nearest(found, middle)) > TOGETHER]
     besides = f" (not with them: {', '.join(rest[:5])}{f' and {len(rest) - 5} more' if len(rest) > 5 else ''})" if rest else ""
     if wrong is None:
         own = Finding(verdict=UNKNOWN, message=f"nobody knows what time it is: no majority of {len(told)} clocks and ours agrees{besides}")
@@ -104,7 +108,7 @@ def settle(items: Sequence[dict[str, Any]], runs: Sequence[Run]) -> tuple[list[d
         own = Finding(observed=round(abs(wrong), 3), message=message)
     made = item(OURS, own, PLACE)
     if wrong:
-        known = {key: seconds - middle for key, seconds in told.items()}
+        known = {key: nearest(found, middle) for key, found in told.items()}
         items = [
             _again(one, known[(one["id"], one["subject"])]) if (one["id"], one["subject"]) in known and is_number(one["observed"]) and one["threshold"] else one
             for one in items

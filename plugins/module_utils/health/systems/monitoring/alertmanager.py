@@ -26,10 +26,10 @@ _SOON = timedelta(hours=1)
 _ALERTS, _SILENCES = "/api/v2/alerts", "/api/v2/silences"
 
 
-def _status(session: Run) -> tuple[dict[str, Any], float | None]:
+def _status(session: Run) -> tuple[dict[str, Any], clocks.Span | None]:
     """What it says about itself, asked for once, and how far its clock is ahead of ours. Raises NoData if it is no Alertmanager."""
 
-    def read(alertmanager: Server) -> tuple[dict[str, Any], float | None]:
+    def read(alertmanager: Server) -> tuple[dict[str, Any], clocks.Span | None]:
         before = time.time()
         answer = alertmanager.get("/api/v2/status")
         seconds = clocks.by_header(answer.headers.get("date"), before, time.time())

@@ -73,16 +73,16 @@ def ask(session: Run, expression: str) -> list[tuple[dict[str, str], float]]:
     return vector({"status": "success", "data": data}, expression)
 
 
-def ahead(session: Run) -> tuple[datetime, float]:
+def ahead(session: Run) -> tuple[datetime, clocks.Span]:
     """What time it is for Prometheus, asked for once, and how many seconds that was ahead of ours."""
 
-    def read(server: Server) -> tuple[datetime, float]:
+    def read(server: Server) -> tuple[datetime, clocks.Span]:
         before = time.time()
         data = _data(server, "/api/v1/query?query=time()")
         after = time.time()
         try:
             there = float(data["result"][1])
-            return datetime.fromtimestamp(there, UTC), clocks.ahead(before, there, after, step=0.001)
+            return datetime.fromtimestamp(there, UTC), clocks.span(before, there, after, step=0.001)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise NoData(f"{server.web.base} does not say what time it is") from error
 

@@ -45,7 +45,7 @@ def _clock(session: Session[Neo4jClient]) -> Iterator[Finding]:
     before = time.time()
     row = single(session.client.rows("RETURN datetime.realtime().epochMillis AS now"), "datetime.realtime()")
     after = time.time()
-    yield clocks.seen(session, "neo4j.clock", clocks.ahead(before, float(row["now"]) / 1000, after, step=0.001))
+    yield clocks.seen(session, "neo4j.clock", clocks.span(before, float(row["now"]) / 1000, after, step=0.001))
 
 
 def _databases(session: Session[Neo4jClient]) -> list[Finding]:

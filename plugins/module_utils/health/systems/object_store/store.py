@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ....common.errors import AccessDenied
+from ...clocks import Span
 from ...model import Check, Session, Threshold
 
 SYSTEM = "object_store"
@@ -30,7 +31,7 @@ class Names:
 
     buckets: frozenset[str]
     seconds: float
-    skew: float | None
+    skew: Span | None
 
 
 class Driver(Protocol):

@@ -21,7 +21,7 @@ def _clock(session: Session[Server]) -> Iterator[Finding]:
     before = time.time()
     row = single(session.client.rows(_CLOCK), "clock_timestamp()")
     after = time.time()
-    yield clocks.seen(session, "postgresql.clock", clocks.ahead(before, measured(row["now"], "clock_timestamp()"), after))
+    yield clocks.seen(session, "postgresql.clock", clocks.span(before, measured(row["now"], "clock_timestamp()"), after))
 
 
 CLOCK: Check[Server] = Check(

@@ -58,7 +58,7 @@ def _clock(session: Session[Node]) -> Iterator[Finding]:
     if not isinstance(answer, list) or len(answer) != 2:
         raise NoData("TIME was not answered with seconds and microseconds")
     there = float(str(answer[0])) + float(str(answer[1])) / 1e6
-    yield clocks.seen(session, "redis.clock", clocks.ahead(before, there, after))
+    yield clocks.seen(session, "redis.clock", clocks.span(before, there, after))
 
 
 UP = Check(

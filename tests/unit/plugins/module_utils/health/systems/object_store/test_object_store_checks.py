@@ -49,7 +49,7 @@ class Memory:
     listed: set[str] | None = None
     hidden: bool = False
     seconds: float = 0.01
-    skew: float | None = 0.4
+    skew: tuple[float, float] | None = (-0.4, 0.4)
     refuses: set[str] = field(default_factory=set)
     silent: bool = False
     asked: dict[str, int] = field(default_factory=dict)
@@ -132,8 +132,8 @@ def test_only_versioning_is_asked_for_each_tenant() -> None:
 Change = Callable[[Memory], Any]
 CASES: list[tuple[str, Change, dict[str, str]]] = [
     ("slow", lambda store: setattr(store, "seconds", 2.0), {"up": "degraded"}),
-    ("clock behind", lambda store: setattr(store, "skew", -1000.0), {"clock": "critical"}),
-    ("clock somewhat ahead", lambda store: setattr(store, "skew", 90.0), {"clock": "degraded"}),
+    ("clock behind", lambda store: setattr(store, "skew", (-1000.0, -999.0)), {"clock": "critical"}),
+    ("clock somewhat ahead", lambda store: setattr(store, "skew", (89.0, 90.0)), {"clock": "degraded"}),
     ("clock not said", lambda store: setattr(store, "skew", None), {"clock": "unknown"}),
     ("a tenant's bucket is gone", lambda store: store.buckets.pop("tenant-t1"), {"tenant_buckets/tenant-t1": "critical"}),
     ("versions suspended", lambda store: store.buckets.update({"tenant-t2": "Suspended"}), {"tenant_versioning/tenant-t2": "degraded"}),
@@ -252,7 +252,7 @@ def test_a_long_list_of_buckets_is_read_to_its_end() -> None:
     names = driver.names()
     assert names.buckets == {"a", "b"}
     assert names.skew is not None
-    assert abs(names.skew) < 5
+    assert -5 < names.skew[0] <= names.skew[1] < 5
     assert client.queries[1]["continuation-token"] == "t"
     with pytest.raises(NoData, match="no list of buckets"):
         gateway(xml("<html/>"))[0].names()
