@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 from ..clients.neo4j import Neo4jClient
 from ..health.model import DIAGNOSE, Check, Finding, NoData, NotApplicable, Session
@@ -69,7 +69,7 @@ def counting(found: Sequence[tuple[str, str]]) -> LiteralString:
             f"MATCH (n:{label}) USING INDEX n:{label}({name}) WHERE n.{name} IS NOT NULL{others} "
             f"RETURN toString(n.{name}) AS tenant, count(*) AS nodes, sum(COUNT {{ (n)-->() }}) AS relationships"
         )
-    return cast("LiteralString", " UNION ALL ".join(parts))
+    return " UNION ALL ".join(parts)
 
 
 def _community(client: Neo4jClient) -> Held:

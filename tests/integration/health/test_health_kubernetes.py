@@ -129,8 +129,15 @@ def full_quota(cluster: Cluster) -> None:
     cluster.field("resourcequota/hc", ".status.used.count/configmaps", "1")
 
 
-def full_quota_of_a_tenant(cluster: Cluster) -> None:
+def guarded_tenant(cluster: Cluster) -> None:
+    """A tenant under the policies of the tenants operation; where no tenant was ever written, they are put there first, and stay."""
     cluster.tenant()
+    for _resource, wanted in declared():
+        cluster.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=leanvibe.ops", "-f", "-", given=wanted)
+
+
+def full_quota_of_a_tenant(cluster: Cluster) -> None:
+    guarded_tenant(cluster)
     full_quota(cluster)
 
 
@@ -215,10 +222,7 @@ def webhook(cluster: Cluster) -> None:
 
 
 def guard_that_only_watches(cluster: Cluster) -> None:
-    """The policies are those of the tenants operation; where no tenant was ever written, they are put there first, and stay."""
-    cluster.tenant()
-    for _resource, wanted in declared():
-        cluster.kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=leanvibe.ops", "-f", "-", given=wanted)
+    guarded_tenant(cluster)
     binding = declared()[1][1]
     name = f"validatingadmissionpolicybinding/{binding['metadata']['name']}"
 
