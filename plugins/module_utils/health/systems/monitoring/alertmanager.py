@@ -120,14 +120,13 @@ def _words(silence: Mapping[str, Any]) -> str:
 def _silences(session: Run) -> Iterator[Finding]:
     active = [one for one in listed(session, _SILENCES) if one.get("status", {}).get("state") == "active"]
     own = option(session, "silences_by", list, ["leanvibe.ops"])
-    now = _time(session)
     bad = 0
     for one in active:
         ends = moment(one.get("endsAt"))
         if _silences_all(one):
             yield Finding(verdict=CRITICAL, name=str(one["id"]), message=f"silences everything: {_words(one)}")
-        elif one.get("createdBy") in own and ends is not None and ends - now < _SOON:
-            minutes = (ends - now) / timedelta(minutes=1)
+        elif one.get("createdBy") in own and ends is not None and ends - _time(session) < _SOON:
+            minutes = (ends - _time(session)) / timedelta(minutes=1)
             yield Finding(verdict=DEGRADED, name=str(one["id"]), message=f"ours ends in {minutes:.0f} min; what it covers will alert again: {_words(one)}")
         else:
             continue
