@@ -164,7 +164,7 @@ class FakeWeb:
         self.content_type = content_type
         self.asked: list[tuple[str, str]] = []
 
-    def request(self, method: str, path: str, body: object = None, token: str = "") -> Answer:
+    def request(self, method: str, path: str, body: object = None, token: str = "", login: object = None) -> Answer:
         self.asked.append((path, token))
         return Answer(f"{method} {path}", 200, self.body, {"content-type": self.content_type})
 
@@ -206,7 +206,7 @@ def test_requests_of_tenants_are_shares() -> None:
 
 def test_no_tenant_is_a_zero_only_where_the_application_is_heard_of() -> None:
     class Heard(FakeWeb):
-        def request(self, method: str, path: str, body: object = None, token: str = "") -> Answer:
+        def request(self, method: str, path: str, body: object = None, token: str = "", login: object = None) -> Answer:
             return (FakeWeb(({}, 7.0)) if "count" in path else FakeWeb()).request(method, path)
 
     check = named(monitoring.IN_DEPTH, "monitoring.tenant_requests")
