@@ -29,11 +29,21 @@ from psycopg import sql
 EAST = "us-east-1"
 CHECKOUT = Path(__file__).resolve().parents[3]
 READER = "leanvibe-health-reader"
+MODULES = {
+    "kubernetes": "health_reader_kubernetes",
+    "postgresql": "health_reader_postgresql",
+    "control": "health_reader_control",
+    "pgbouncer": "health_reader_pgbouncer",
+    "redis": "health_reader_redis",
+    "neo4j": "health_reader_neo4j",
+    "object_store": "health_reader_object_store",
+    "aws": "health_reader_aws",
+}
 
 
 def act(system: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
     """One call of the module health_reader_<system> as Ansible makes it. No secret is in what it returns."""
-    module = importlib.import_module(f"ansible_collections.leanvibe.ops.plugins.modules.health_reader_{system}")
+    module = importlib.import_module(f"ansible_collections.leanvibe.ops.plugins.modules.{MODULES[system]}")
     output = io.StringIO()
     given = {"region": EAST, "timeout": 60, **arguments, "_ansible_check_mode": check, "_ansible_diff": True}
     with patch_module_args(given), contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
