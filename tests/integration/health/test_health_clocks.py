@@ -117,4 +117,5 @@ def test_a_server_in_go_whose_clock_is_wrong_is_found_and_nothing_else(
     proxied[-1].ahead = seconds
     after = looking()
     more = {(f"{before['system']}.{check}", verdict) for (check, _subject), verdict in verdicts(after).items() - verdicts(before).items()}
+    assert more, told(after)
     catalogue.judge(f"{name}: clock {seconds:+g} s", expected.items(), more, told(after))

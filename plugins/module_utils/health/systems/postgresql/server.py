@@ -24,6 +24,8 @@ else:
 Row = Mapping[str, Any]
 MONITOR = ("GRANT pg_monitor TO <role>",)
 RUNBOOK = "runbooks/postgresql.md"
+# Who looks at a table that somebody has locked waits for it no longer.
+LOCK_SECONDS = 3.0
 
 
 @dataclass
@@ -41,9 +43,10 @@ class Server:
         return list(self.connection.cursor(row_factory=dict_row).execute(query, values).fetchall())
 
     def limit(self, seconds: float) -> None:
-        """End each statement that follows after ``seconds``; asks the server only when that is something new."""
+        """End each statement that follows after ``seconds``, one that waits for a lock sooner; asks the server only when that is something new."""
         if seconds != self.limited:
-            self.connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(max(1, int(seconds * 1000))),))
+            limits = [str(max(1, int(limit * 1000))) for limit in (seconds, min(seconds, LOCK_SECONDS))]
+            self.connection.execute("SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)", limits)
             self.limited = seconds
 
     def writes(self) -> str:
