@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import configparser
 import json
-import os
 import pwd
 import re
 import shlex
@@ -48,14 +47,6 @@ def clock(seconds: float) -> dict[str, str]:
     (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
     # libfaketime needs memory before it is ready, and another allocator than glibc's (Redis' jemalloc) asks for the time before it is.
     return {"LD_PRELOAD": f"{library} libc.so.6", "FAKETIME": f"{seconds:+g}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
-
-
-def clock_of_python(folder: Path, seconds: float) -> dict[str, str]:
-    """The same for Python, which sleeps until a moment; libfaketime refuses some of these sleeps (EINVAL), and leaves alone those that last for a time."""
-    (folder / "sitecustomize.py").write_text(
-        "import select\nimport time\n\ntime.sleep = lambda seconds: select.select([], [], [], seconds)\n", encoding="utf-8"
-    )
-    return {**clock(seconds), "PYTHONPATH": os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))}
 
 
 @contextmanager
