@@ -168,9 +168,8 @@ def test_a_way_that_is_cut_or_slow_is_found_and_nothing_else(platform: Platform,
     _judge(platform, catalogue, f"{way} to {region}: {kind}", fault)
 
 
-# Each is started again by another time of day, and has none but its own clock by which it could be found. The application says how old its last job is.
-CLOCKS = (("postgresql", 120.0), ("postgresql", -120.0), ("redis", 120.0), ("neo4j", -120.0), ("backend", 120.0))
-OF_THE_APPLICATION = at(f"{WEST}/backend", "jobs")
+# Started again by another time of day. The application says how old its last job is by the same clock.
+CLOCKS = {("backend", 120.0): at(f"{WEST}/backend", "clock", "jobs")}
 
 
 @pytest.mark.faults(sample=1)
@@ -180,7 +179,7 @@ def test_a_server_whose_clock_is_wrong_is_found_and_nothing_else(
     platform: Platform, sandbox: dict[str, Any], catalogue: Any, component: str, seconds: float
 ) -> None:
     """What the start itself disturbs is over after a while; what stays must be the clock, and only that."""
-    must = at(f"{WEST}/{component}", "clock") | (OF_THE_APPLICATION if component == "backend" else set())
+    must = CLOCKS[(component, seconds)]
     with wrong(str(sandbox["data"]), f"{component}-{WEST}", seconds):
         ends = time.monotonic() + 180
         while (found := bad(platform.look())).keys() != must and time.monotonic() < ends:
