@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from platform_looks import Platform, bad
-from wrong_clocks import wrong
 
 pytestmark = pytest.mark.sandbox
 EAST, WEST = "us-east-1", "us-west-2"
@@ -166,23 +165,3 @@ def test_a_way_that_is_cut_or_slow_is_found_and_nothing_else(platform: Platform,
     given = {"component": way, "region": region, "fault": kind, "sandbox_latency_ms": 1500}
     assert run_playbook("sandbox_fault", extra_vars=given).returncode == 0
     _judge(platform, catalogue, f"{way} to {region}: {kind}", fault)
-
-
-# Started again by another time of day. The application says how old its last job is by the same clock.
-CLOCKS = {("backend", 120.0): at(f"{WEST}/backend", "clock", "jobs")}
-
-
-@pytest.mark.faults(sample=1)
-@pytest.mark.usefixtures("well")
-@pytest.mark.parametrize(("component", "seconds"), CLOCKS)
-def test_a_server_whose_clock_is_wrong_is_found_and_nothing_else(
-    platform: Platform, sandbox: dict[str, Any], catalogue: Any, component: str, seconds: float
-) -> None:
-    """What the start itself disturbs is over after a while; what stays must be the clock, and only that."""
-    must = CLOCKS[(component, seconds)]
-    with wrong(str(sandbox["data"]), f"{component}-{WEST}", seconds):
-        ends = time.monotonic() + 180
-        while (found := bad(platform.look())).keys() != must and time.monotonic() < ends:
-            time.sleep(3)
-        catalogue.judge(f"{component}: clock {seconds:+g} s", must, found, found)
-    assert set(found.values()) == {"critical"}

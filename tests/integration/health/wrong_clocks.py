@@ -9,17 +9,10 @@ one time of day for all: before these stands a proxy that changes every time whi
 
 from __future__ import annotations
 
-import configparser
 import json
-import pwd
 import re
-import shlex
-import signal
 import ssl
-import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,9 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psutil
 import urllib3
-from ansible_collections.leanvibe.ops.plugins.module_utils.sandbox.supervisor import Supervisor, signal_number
 from extra_programs import program
 
 SECONDS = "%Y-%m-%dT%H:%M:%S"
@@ -47,33 +38,6 @@ def clock(seconds: float) -> dict[str, str]:
     (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
     # libfaketime needs memory before it is ready, and another allocator than glibc's (Redis' jemalloc) asks for the time before it is.
     return {"LD_PRELOAD": f"{library} libc.so.6", "FAKETIME": f"{seconds:+g}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1"}
-
-
-@contextmanager
-def wrong(data: str, name: str, seconds: float) -> Iterator[None]:
-    """One program of the sandbox in ``data`` runs by another clock; afterwards the sandbox's supervisor runs it as before."""
-    settings = configparser.RawConfigParser(strict=False)
-    settings.read(Path(data) / "supervisord.conf", encoding="utf-8")
-    supervisor = Supervisor(Path(data), Path(settings["unix_http_server"]["file"]))
-    own = settings[f"program:{name}"]
-    environment = {**psutil.Process(supervisor.pids()[name]).environ(), **clock(seconds)}
-    account = pwd.getpwnam(own["user"]) if "user" in own else None
-    who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [account.pw_gid]} if account else {}
-    supervisor.stop(name, own.getint("stopwaitsecs"))
-    with Path(own["stdout_logfile"]).open("ab") as log:
-        argv = shlex.split(own["command"].replace("%%", "%"))
-        process = subprocess.Popen(argv, cwd=own["directory"], env=environment, stdout=log, stderr=log, start_new_session=True, **who)  # type: ignore[call-overload]
-    try:
-        yield
-        assert process.poll() is None, f"{name} has ended: see {own['stdout_logfile']}"
-    finally:
-        process.send_signal(signal_number(own["stopsignal"]))
-        try:
-            process.wait(own.getint("stopwaitsecs") + 20)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait(10)
-        supervisor.start(name)
 
 
 class Proxy:
